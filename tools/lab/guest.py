@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The main job's guest: a Debian kernel as it is packaged, and a small user space that reports what it sees.
+
+import hashlib
+import os
+
+import initramfs
+import kernels
+import tools
+from common import cache, locked, output
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest")
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng")
+COMMAND_LINE = "console=ttyS0 panic=-1"
+
+
+def compiled(arch, name):
+    """A static program from a C file of the guest folder; compiled once."""
+    source = os.path.join(HERE, f"{name}.c")
+    path = cache("built", f"{name}-{_digest(source)}-{arch.name}")
+    with locked():
+        if not os.path.exists(path):
+            tools.need("gcc", "/usr/include/stdio.h")
+            output(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", path + ".new", source])
+            os.rename(path + ".new", path)
+    return path
+
+
+def _digest(*paths):
+    whole = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            whole.update(file.read())
+    return whole.hexdigest()[:12]
+
+
+def initrd(image):
+    """The guest's initial RAM filesystem, for one kernel."""
+    memwork, init = compiled(image.arch, "memwork"), os.path.join(HERE, "init")
+
+    def fill(archive):
+        initramfs.base(archive, image.arch, init)
+        wanted = {name: None for name in MODULES if name in image.files}
+        modules = image.with_dependencies(wanted)
+        for name, data in modules.items():
+            archive.data(f"lib/modules/{name}.ko", data)
+        archive.data("lib/modules/order", " ".join(modules) + "\n")
+        archive.copy(memwork, "bin/memwork", 0o755)
+    return initramfs.cached(f"guest-initrd-{image.release}-{_digest(memwork, init)}", fill)
+
+
+def archive(host_image, version):
+    """The overlay that puts the guest's files into a host's /guest."""
+    image = kernels.Image(version, host_image.arch) if version else host_image
+    runner, ramdisk = os.path.join(HERE, "run-qemu"), initrd(image)
+
+    def fill(archive):
+        archive.copy(image.bzimage, "guest/vmlinuz", 0o644)
+        archive.copy(ramdisk, "guest/initrd", 0o644)
+        archive.copy(runner, "guest/run-qemu", 0o755)
+        archive.data("guest/cmdline", COMMAND_LINE + "\n")
+    return initramfs.cached(f"guest-{image.release}-{_digest(runner, ramdisk)}", fill)
