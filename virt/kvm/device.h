@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Capabilities, for vm.c. */
+#ifndef KEEL_DEVICE_H
+#define KEEL_DEVICE_H
+
+#include <linux/types.h>
+
+struct keel_vm;
+
+/** keel_cap - what KVM_CHECK_EXTENSION answers; @vm NULL: asked on /dev/kvm. */
+int keel_cap(struct keel_vm *vm, unsigned long cap);
+
+#endif
