@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Keel. `make help` lists the targets.
+#
+#   make				keel.ko for the running kernel (or KDIR=)
+#   make KERNEL=6.12		the same for Debian's 6.12 (or 6.1), headers fetched by the lab
+#   make run [HOST=svm]		boot a test host, load keel.ko, run a real guest on it
+#   make check			all tests
+
+HOST ?= svm
+ARCH ?= x86_64
+LAB := tools/lab/lab
+
+ifdef KERNEL
+kbuild = $(LAB) build --kernel $(KERNEL) --arch $(ARCH) $(if $(SPARSE),--sparse) --
+else
+KDIR ?= /lib/modules/$(shell uname -r)/build
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(SPARSE),W=1 C=2)
+endif
+
+modules:
+	+@$(kbuild) modules
+
+config oldconfig: conf := oldaskconfig
+config oldconfig:
+	@tools/config $(conf)
+
+# --- a real machine -----------------------------------------------------------------------------
+
+install: modules
+	+@$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	depmod -a
+
+load: modules
+	@tools/swap load
+
+unload:
+	@tools/swap unload
+
+# --- the lab ---------------------------------------------------------------------------------------
+
+run:
+	+@$(LAB) build --kernel 6.12
+	@tools/lab/main-job --host $(HOST) $(RUN)
+
+shell:
+	@$(LAB) shell $(HOST)
+
+check:
+	@tools/check
+
+unit:
+	+@for d in tools/testing/unit/*/; do $(MAKE) --no-print-directory -C $$d check || exit 1; done
+
+loc:
+	@tools/loc
+
+checkstyle:
+	@tools/checkstyle
+
+clean:
+	@rm -rf build
+	@find . \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name 'modules.order' -o -name 'Module.symvers' \) -not -path './.git/*' -delete
+	+@for d in tools/testing/unit/*/; do $(MAKE) --no-print-directory -s -C $$d clean; done
+
+help:
+	@sed -n '4,9s/^#   //p' Makefile
+	@echo 'make unit | loc | checkstyle | shell | config | clean | install | load | unload'
+
+.PHONY: modules config oldconfig install load unload run shell check unit loc checkstyle clean help

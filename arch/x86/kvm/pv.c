@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Paravirtual services: their MSRs, steal time, the PV EOI word, and hypercalls. */
+#include <linux/mm.h>
+#include <linux/sched/stat.h>
+#include <linux/time64.h>
+#include <linux/uaccess.h>
+#include <uapi/asm/kvm_para.h>
+#include <uapi/linux/kvm_para.h>
+#include "irqchip.h"
+#include "pv.h"
+#include "trace.h"
+
+bool x86_pv_has(const struct x86_vcpu *v, unsigned int feature)
+{
+	return !v->enforce_pv_cpuid || (v->cpuid.pv_features & BIT(feature));
+}
+
+/* --- steal time --- */
+
+/*
+ * The flag lets other vCPUs of the guest leave a TLB flush here instead of sending an IPI to a vCPU
+ * that does not run: it must be taken together with the flag, and acted on before the guest goes
+ * on.
+ */
+static void clear_preempted(struct x86_vcpu *v)
+{
+	const unsigned int offset = offsetof(struct kvm_steal_time, preempted);
+	int tries = 16, r = 1;
+	u8 old, new = 0;
+
+	v->steal_preempted = false;
+	if (keel_gcache_read(&v->core, &v->steal_area, &old, offset, sizeof(old)))
+		return;
+	while (r == 1 && tries--)
+		r = keel_cmpxchg_guest(&v->core, v->steal_area.gpa + offset, &old, &new, 1);
+	if (r)		/* a guest that keeps changing it, or no plain memory: to be safe, flush */
+		keel_gcache_write(&v->core, &v->steal_area, &new, offset, sizeof(new));
+	if (r || (old & KVM_VCPU_FLUSH_TLB))
+		x86_be(flush_guest)(v);
+}
+
+/**
+ * x86_steal_update - X86_REQ_STEAL: tell the guest how long it could not run although it wanted to
+ * @v: the vCPU, loaded; may sleep
+ */
+void x86_steal_update(struct x86_vcpu *v)
+{
+	const unsigned int at = offsetof(struct kvm_steal_time, version);
+	u64 delay = current->sched_info.run_delay, before = v->steal_last;
+	u32 version;
+	u64 steal;
+
+	if (!(v->steal_msr & KVM_MSR_ENABLED))
+		return;
+	if (v->steal_preempted)
+		clear_preempted(v);
+	v->steal_last = delay;
+	if (delay <= before)	/* nothing new, or another thread runs the vCPU now */
+		return;
+	if (keel_gcache_read(&v->core, &v->steal_area, &steal, 0, sizeof(steal)) ||
+	    keel_gcache_read(&v->core, &v->steal_area, &version, at, sizeof(version)))
+		return;
+	version = (version + 1) | 1;	/* odd: being changed */
+	keel_gcache_write(&v->core, &v->steal_area, &version, at, sizeof(version));
+	smp_wmb();
+	steal += delay - before;
+	keel_gcache_write(&v->core, &v->steal_area, &steal, 0, sizeof(steal));
+	smp_wmb();
+	version++;
+	keel_gcache_write(&v->core, &v->steal_area, &version, at, sizeof(version));
+}
+
+/**
+ * x86_steal_put - the vCPU is put: if that is because it lost its CPU, the others may know
+ * @v: the vCPU
+ *
+ * Interrupts are off and the run queue's lock is held when the scheduler is the caller.
+ */
+void x86_steal_put(struct x86_vcpu *v)
+{
+	const u8 flag = KVM_VCPU_PREEMPTED;
+	const struct keel_gcache *area = &v->steal_area;
+
+	if (v->steal_preempted || !v->core.in_run || !area->hva ||
+	    area->gen != READ_ONCE(v->core.vm->slots[0].gen) || current->mm != v->core.vm->mm)
+		return;
+	pagefault_disable();	/* a hint: not worth waiting for a page */
+	if (!keel_gcache_write(&v->core, &v->steal_area, &flag,
+			       offsetof(struct kvm_steal_time, preempted), sizeof(flag))) {
+		v->steal_preempted = true;
+		v->stat.preemption_reported++;
+	}
+	pagefault_enable();
+}
+
+static int set_steal(struct x86_vcpu *v, u64 val)
+{
+	if (!sched_info_on() || (val & KVM_STEAL_RESERVED_MASK))
+		return 1;
+	v->steal_msr = val;
+	v->steal_preempted = false;
+	if (!(val & KVM_MSR_ENABLED))
+		return 0;
+	if (keel_gcache_init(&v->core, &v->steal_area, val & KVM_STEAL_VALID_BITS,
+			     sizeof(struct kvm_steal_time)))
+		return 1;
+	v->steal_last = current->sched_info.run_delay;
+	return 0;
+}
+
+/* --- PV EOI --- */
+
+bool x86_pv_eoi_enabled(const struct x86_vcpu *v)
+{
+	return v->pv_eoi_msr & KVM_MSR_ENABLED;
+}
+
+/* The word's bit is set: the guest may clear it instead of writing its EOI register. */
+void x86_pv_eoi_set(struct x86_vcpu *v)
+{
+	const u8 set = KVM_PV_EOI_ENABLED;
+
+	v->pv_eoi_told = !keel_gcache_write(&v->core, &v->pv_eoi_area, &set, 0, sizeof(set));
+}
+
+/* Return: true, the guest has cleared it: that was its EOI. Either way it is clear now. */
+bool x86_pv_eoi_clear(struct x86_vcpu *v)
+{
+	const u8 clear = KVM_PV_EOI_DISABLED;
+	u8 now;
+
+	if (!v->pv_eoi_told)
+		return false;
+	v->pv_eoi_told = false;
+	if (keel_gcache_read(&v->core, &v->pv_eoi_area, &now, 0, sizeof(now)))
+		return false;
+	if (!(now & KVM_PV_EOI_ENABLED))
+		return true;
+	keel_gcache_write(&v->core, &v->pv_eoi_area, &clear, 0, sizeof(clear));
+	return false;
+}
+
+static int set_pv_eoi(struct x86_vcpu *v, u64 val)
+{
+	u64 gpa = val & ~(u64)KVM_MSR_ENABLED;
+
+	if (!v->lapic)
+		return val ? 1 : 0;
+	if (!IS_ALIGNED(gpa, 4))
+		return 1;
+	if ((val & KVM_MSR_ENABLED) &&
+	    keel_gcache_init(&v->core, &v->pv_eoi_area, gpa, sizeof(u8)))
+		return 1;
+	v->pv_eoi_msr = val;
+	return 0;
+}
+
+/* --- the MSRs --- */
+
+static unsigned int feature_of(u32 index)
+{
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_SYSTEM_TIME:
+		return KVM_FEATURE_CLOCKSOURCE;
+	case MSR_KVM_WALL_CLOCK_NEW:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		return KVM_FEATURE_CLOCKSOURCE2;
+	case MSR_KVM_ASYNC_PF_EN:
+		return KVM_FEATURE_ASYNC_PF;
+	case MSR_KVM_STEAL_TIME:
+		return KVM_FEATURE_STEAL_TIME;
+	case MSR_KVM_PV_EOI_EN:
+		return KVM_FEATURE_PV_EOI;
+	case MSR_KVM_POLL_CONTROL:
+		return KVM_FEATURE_POLL_CONTROL;
+	default:
+		return KVM_FEATURE_ASYNC_PF_INT;
+	}
+}
+
+int x86_get_pv_msr(struct x86_vcpu *v, u32 index, u64 *val, bool host)
+{
+	if (!host && !x86_pv_has(v, feature_of(index)))
+		return 1;
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_WALL_CLOCK_NEW:
+		*val = x86_vm_of(v)->clock.wall_gpa;
+		break;
+	case MSR_KVM_SYSTEM_TIME:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		*val = v->clock_msr;
+		break;
+	case MSR_KVM_ASYNC_PF_EN:
+		*val = v->apf_en_msr;
+		break;
+	case MSR_KVM_ASYNC_PF_INT:
+		*val = v->apf_int_msr;
+		break;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*val = 0;
+		break;
+	case MSR_KVM_STEAL_TIME:
+		*val = v->steal_msr;
+		break;
+	case MSR_KVM_PV_EOI_EN:
+		*val = v->pv_eoi_msr;
+		break;
+	case MSR_KVM_POLL_CONTROL:
+		*val = v->poll_control;
+		break;
+	default:
+		return 1;
+	}
+	return 0;
+}
+
+int x86_set_pv_msr(struct x86_vcpu *v, u32 index, u64 val, bool host)
+{
+	if (!host && !x86_pv_has(v, feature_of(index)))
+		return 1;
+	switch (index) {
+	case MSR_KVM_WALL_CLOCK:
+	case MSR_KVM_WALL_CLOCK_NEW:
+		x86_write_wall_clock(x86_vm_of(v), val);
+		return 0;
+	case MSR_KVM_SYSTEM_TIME:
+	case MSR_KVM_SYSTEM_TIME_NEW:
+		return x86_set_clock_msr(v, val, index == MSR_KVM_SYSTEM_TIME);
+	case MSR_KVM_ASYNC_PF_EN:
+	case MSR_KVM_ASYNC_PF_INT:
+	case MSR_KVM_ASYNC_PF_ACK:
+		return x86_set_apf_msr(v, index, val, host);
+	case MSR_KVM_STEAL_TIME:
+		return set_steal(v, val);
+	case MSR_KVM_PV_EOI_EN:
+		return set_pv_eoi(v, val);
+	case MSR_KVM_POLL_CONTROL:
+		if (val & ~1ull)
+			return 1;
+		v->poll_control = val;
+		v->core.no_halt_poll = !val;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+void x86_pv_reset(struct x86_vcpu *v)
+{
+	v->clock_msr = 0;
+	v->clock_active = false;
+	v->clock_stopped = false;
+	v->steal_msr = 0;
+	v->steal_preempted = false;
+	v->pv_eoi_msr = 0;
+	v->pv_eoi_told = false;
+	v->pv_unhalted = false;
+	v->poll_control = 1;
+	v->core.no_halt_poll = false;
+	v->apf_en_msr = 0;
+	v->apf_int_msr = 0;
+	v->apf_pageready = false;
+}
+
+/* --- hypercalls --- */
+
+static long clock_pairing(struct x86_vcpu *v, u64 gpa, u64 type)
+{
+	struct kvm_clock_pairing pair = {};
+	struct timespec64 ts;
+	u64 tsc;
+
+	if (type != KVM_CLOCK_PAIRING_WALLCLOCK || !x86_clock_pair(v, &ts, &tsc))
+		return -KVM_EOPNOTSUPP;
+	pair.sec = ts.tv_sec;
+	pair.nsec = ts.tv_nsec;
+	pair.tsc = tsc;
+	return keel_write_guest(&v->core, gpa, &pair, sizeof(pair)) ? -KVM_EFAULT : 0;
+}
+
+/* The guest knows who holds what it waits for. */
+static void yield_to_apic(struct x86_vcpu *v, u32 apicid)
+{
+	struct x86_vcpu *target = x86_vcpu_by_apicid(x86_vm_of(v), apicid);
+
+	v->core.stat.directed_yield_attempted++;
+	if (!target || target == v || !READ_ONCE(target->core.ready))
+		return;
+	if (keel_yield_to(&target->core))
+		v->core.stat.directed_yield_successful++;
+}
+
+static int complete_hypercall(struct x86_vcpu *v)
+{
+	u64 ret = READ_ONCE(v->core.run->hypercall.ret);
+
+	v->regs[X86_RAX] = x86_64bit_code(v) ? ret : (u32)ret;
+	return x86_skip(v);
+}
+
+/* Which pages the guest wants to share with its host is for user space to note. */
+static long map_gpa_range(struct x86_vcpu *v, u64 gpa, u64 npages, u64 attrs, bool op64)
+{
+	struct kvm_run *run = v->core.run;
+	u64 gfn = gpa >> PAGE_SHIFT;
+
+	if (!(READ_ONCE(x86_vm_of(v)->hypercall_exits) & BIT(KVM_HC_MAP_GPA_RANGE)) ||
+	    !x86_pv_has(v, KVM_FEATURE_HC_MAP_GPA_RANGE))
+		return -KVM_ENOSYS;
+	if (!PAGE_ALIGNED(gpa) || !npages || gfn + npages <= gfn)
+		return -KVM_EINVAL;
+	memset(&run->hypercall, 0, sizeof(run->hypercall));
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	run->hypercall.nr = KVM_HC_MAP_GPA_RANGE;
+	run->hypercall.args[0] = gpa;
+	run->hypercall.args[1] = npages;
+	run->hypercall.args[2] = attrs;
+#ifdef KVM_EXIT_HYPERCALL_LONG_MODE
+	if (op64)
+		run->hypercall.flags = KVM_EXIT_HYPERCALL_LONG_MODE;
+#else
+	run->hypercall.longmode = op64;
+#endif
+	v->complete = complete_hypercall;
+	return 0;
+}
+
+/**
+ * x86_hypercall - VMMCALL or VMCALL: number in RAX, arguments in RBX, RCX, RDX, RSI, result in RAX
+ * @v: the vCPU
+ *
+ * Return: 1: done, the caller moves RIP on; 0: kvm_run is filled, and the answer will bring both
+ * the result and the new RIP.
+ */
+int x86_hypercall(struct x86_vcpu *v)
+{
+	unsigned long nr = v->regs[X86_RAX], a0 = v->regs[X86_RBX], a1 = v->regs[X86_RCX],
+		      a2 = v->regs[X86_RDX], a3 = v->regs[X86_RSI];
+	struct x86_vm *vm = x86_vm_of(v);
+	bool op64 = x86_64bit_code(v);
+	long ret = -KVM_ENOSYS;
+
+	v->stat.hypercalls++;
+	if (!op64) {
+		nr = (u32)nr;
+		a0 = (u32)a0;
+		a1 = (u32)a1;
+		a2 = (u32)a2;
+		a3 = (u32)a3;
+	}
+	trace_kvm_hypercall(nr, a0, a1, a2, a3);
+	if (x86_be(get_cpl)(v)) {
+		ret = -KVM_EPERM;
+		goto out;
+	}
+	switch (nr) {
+	case KVM_HC_VAPIC_POLL_IRQ:
+		ret = 0;	/* the exit itself was the poll */
+		break;
+	case KVM_HC_KICK_CPU:
+		if (!x86_pv_has(v, KVM_FEATURE_PV_UNHALT))
+			break;
+		x86_pv_kick(vm, a1);
+		yield_to_apic(v, a1);
+		ret = 0;
+		break;
+	case KVM_HC_CLOCK_PAIRING:
+		ret = clock_pairing(v, a0, a1);
+		break;
+	case KVM_HC_SEND_IPI:
+		if (x86_pv_has(v, KVM_FEATURE_PV_SEND_IPI))
+			ret = x86_pv_ipi(vm, v, a0, a1, a2, a3, op64);
+		break;
+	case KVM_HC_SCHED_YIELD:
+		if (!x86_pv_has(v, KVM_FEATURE_PV_SCHED_YIELD))
+			break;
+		yield_to_apic(v, a0);
+		ret = 0;
+		break;
+	case KVM_HC_MAP_GPA_RANGE:
+		ret = map_gpa_range(v, a0, a1, a2, op64);
+		if (!ret)
+			return 0;
+		break;
+	}
+out:
+	v->regs[X86_RAX] = op64 ? ret : (u32)ret;
+	return 1;
+}
+
+int x86_exit_hypercall(struct x86_vcpu *v)
+{
+	return x86_hypercall(v) ? x86_skip(v) : 0;
+}
