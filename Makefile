@@ -7,7 +7,7 @@
 #   make check			all tests
 
 HOST ?= svm
-ARCH ?= x86_64
+ARCH ?= $(if $(filter arm64-%,$(HOST)),arm64,x86_64)
 LAB := tools/lab/lab
 
 ifdef KERNEL
@@ -39,7 +39,7 @@ unload:
 # --- the lab ---------------------------------------------------------------------------------------
 
 run:
-	+@$(LAB) build --kernel 6.12
+	+@$(LAB) build --kernel 6.12 --arch $(ARCH)
 	@tools/lab/main-job --host $(HOST) $(RUN)
 
 shell:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import kernels
+import packages
 import tools
 from common import TOP
 
@@ -18,7 +19,7 @@ def kdir_arguments(version, arch):
     """
     headers = kernels.Headers(version, arch)
     arguments = ["-C", headers.common, f"O={headers.build}", f"ARCH={arch.kbuild}",
-                 "DEB_BUILD_ARCH=amd64", f"DEB_HOST_ARCH={arch.deb}", f"DEB_HOST_GNU_TYPE={arch.gnu}",
+                 f"DEB_BUILD_ARCH={packages.NATIVE}", f"DEB_HOST_ARCH={arch.deb}", f"DEB_HOST_GNU_TYPE={arch.gnu}",
                  # type information of a module needs pahole and a vmlinux, and serves nobody here
                  "CONFIG_DEBUG_INFO_BTF_MODULES="]
     if platform.machine() != arch.machine:
@@ -28,7 +29,7 @@ def kdir_arguments(version, arch):
 
 def setup(arch):
     """Brings what building needs onto this machine."""
-    tools.need("gcc", "make", "flex", "bison", "sparse", "/usr/lib/x86_64-linux-gnu/libelf.so.1")
+    tools.need("gcc", "make", "flex", "bison", "sparse", tools.LIBELF)
     if platform.machine() != arch.machine:
         tools.need(f"{arch.gnu}-gcc")
 

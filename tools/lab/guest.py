@@ -20,8 +20,7 @@ def compiled(arch, name):
     path = cache("built", f"{name}-{_digest(source)}-{arch.name}")
     with locked():
         if not os.path.exists(path):
-            tools.need("gcc", "/usr/include/stdio.h")
-            output(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", path + ".new", source])
+            output([tools.compiler(arch), "-O2", "-Wall", "-static", "-pthread", "-o", path + ".new", source])
             os.rename(path + ".new", path)
     return path
 
@@ -55,7 +54,7 @@ def archive(host_image, version):
     runner, ramdisk = os.path.join(HERE, "run-qemu"), initrd(image)
 
     def fill(archive):
-        archive.copy(image.bzimage, "guest/vmlinuz", 0o644)
+        archive.copy(image.vmlinuz, "guest/vmlinuz", 0o644)
         archive.copy(ramdisk, "guest/initrd", 0o644)
         archive.copy(runner, "guest/run-qemu", 0o755)
         archive.data("guest/cmdline", COMMAND_LINE + "\n")

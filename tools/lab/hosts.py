@@ -12,11 +12,16 @@ from common import output
 class Host:
     """What is common to all hosts.
 
-    @stock: the distribution's KVM modules for it
+    @stock: the distribution's KVM modules for it; none where its KVM is built in
     @kernel: the kernel series it boots by default
     @memory: in megabytes
     @maximum: the most CPUs it can have
     """
+
+    # the serial ports for the kernel's console and for the command's output
+    ports = ("ttyS0", "ttyS1")
+    # the end of a run that is the emulator's fault, and not what the run is about: it is repeated once
+    mishap = None
 
     def __init__(self, name, about, cpu, stock, kernel, cpus, memory, maximum=8, arch="x86_64"):
         self.name, self.about, self.cpu, self.stock = name, about, cpu, stock
@@ -32,30 +37,65 @@ class Host:
         raise NotImplementedError
 
 
-class QemuX86(Host):
-    """An x86 host in QEMU's TCG, booted by PVH from the uncompressed kernel."""
+class Qemu(Host):
+    """A host in QEMU's TCG."""
+
+    machine = None
 
     def setup(self):
-        qemu.command()
-        tools.need("zstd", "lz4")
+        qemu.command(self.arch)
+
+    def kernel_file(self, run):
+        raise NotImplementedError
 
     def command_line(self, run):
-        return "console=ttyS0 panic=-1 nokaslr quiet loglevel=5 log_buf_len=8M"
+        return f"console={self.ports[0]} panic=-1 nokaslr quiet loglevel=5 log_buf_len=8M"
 
     def boot(self, run):
         counted = run.count
-        command, environment = qemu.command()
+        command, environment = qemu.command(self.arch)
         command += ["-accel", "tcg,thread=single" if counted else "tcg,thread=multi"]
         if counted:
             command += ["-icount", "shift=0,sleep=off", "-seed", "1",
                         "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
-        command += ["-cpu", self.cpu, "-smp", str(run.cpus), "-m", f"{run.memory}M", "-machine", "q35",
-                    "-display", "none", "-nodefaults", "-no-reboot",
+        command += ["-cpu", self.cpu, "-smp", str(run.cpus), "-m", f"{run.memory}M",
+                    "-machine", self.machine, "-display", "none", "-nodefaults", "-no-reboot",
                     "-serial", f"file:{run.console}",
                     "-serial", run.terminal or f"file:{run.output}",
-                    "-kernel", run.image.vmlinux(), "-initrd", run.initrd,
+                    "-kernel", self.kernel_file(run), "-initrd", run.initrd,
                     "-append", f"{self.command_line(run)} {run.extra_command_line}".strip()]
         return command, environment
+
+
+class QemuX86(Qemu):
+    """An x86 host, booted by PVH from the uncompressed kernel."""
+
+    machine = "q35"
+
+    def setup(self):
+        super().setup()
+        tools.need("zstd", "lz4")
+
+    def kernel_file(self, run):
+        return run.image.vmlinux()
+
+
+class QemuArm64(Qemu):
+    """An arm64 host whose kernel starts in EL2.
+
+    The distribution's KVM is built into its kernel: it is told to keep away unless it is wanted.
+    """
+
+    # what is random in the device tree would make two counts of one program differ
+    machine = "virt,virtualization=on,gic-version=3,dtb-randomness=off"
+    ports = ("ttyAMA0", "ttyAMA1")
+    mishap = "hard LOCKUP"
+
+    def kernel_file(self, run):
+        return run.image.vmlinuz
+
+    def command_line(self, run):
+        return super().command_line(run) + ("" if run.stock else " kvm-arm.mode=none")
 
 
 class BochsX86(Host):
@@ -82,7 +122,7 @@ class BochsX86(Host):
         with open(config, "w") as file:
             file.write("DEFAULT host\nPROMPT 0\nTIMEOUT 0\nLABEL host\n KERNEL /vmlinuz\n INITRD /initrd\n"
                        f" APPEND {self.command_line(run)} {run.extra_command_line}\n")
-        files = {"/vmlinuz": run.image.bzimage, "/initrd": run.initrd, "/isolinux/isolinux.cfg": config,
+        files = {"/vmlinuz": run.image.vmlinuz, "/initrd": run.initrd, "/isolinux/isolinux.cfg": config,
                  "/isolinux/isolinux.bin": self.ISOLINUX, "/isolinux/ldlinux.c32": self.LDLINUX}
         output(["xorriso", "-as", "mkisofs", "-quiet", "-o", iso, "-b", "isolinux/isolinux.bin",
                 "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
@@ -120,4 +160,8 @@ HOSTS = {host.name: host for host in (
             kernel="6.12", cpus=2, memory=3072),
     BochsX86("svm-trinity", "x86 with SVM, next-RIP save, flush by ASID, LBR and PAUSE filter, in Bochs",
              "trinity_apu", ["kvm_amd"], kernel="6.1", cpus=1, memory=512),
+    QemuArm64("arm64-vhe", "arm64 with VHE and GICv3, in QEMU TCG", "max,pauth=off", [],
+              kernel="6.12", cpus=2, memory=2048, arch="arm64"),
+    QemuArm64("arm64-vhe-n1", "the same with the CPU neoverse-n1", "neoverse-n1", [],
+              kernel="6.12", cpus=2, memory=2048, arch="arm64"),
 )}

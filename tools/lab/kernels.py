@@ -57,7 +57,7 @@ class Headers:
                 wanted.append([name, packages.newest(name)["Version"], "all"])
             elif name.startswith("linux-kbuild-"):
                 # kbuild's programs run on this machine, whatever they build for
-                wanted.append([name, packages.newest(name)["Version"], "amd64"])
+                wanted.append([name, packages.newest(name)["Version"], packages.NATIVE])
         if len(wanted) != 3:
             raise LabError(f"{record['Package']} depends on other packages than expected")
         self.root = packages.root(f"headers-{version}", wanted)
@@ -70,14 +70,14 @@ class Headers:
 
 
 class Image:
-    """A kernel to boot: `bzimage` as packaged, its modules by name."""
+    """A kernel to boot: `vmlinuz` as packaged, its modules by name."""
 
     def __init__(self, version, arch):
         record = _package("image", version, arch)
         self.version, self.arch = version, arch
         self.release = record["Package"].removeprefix("linux-image-")
         self.root = packages.root(f"image-{version}", [[record["Package"], record["Version"], arch.deb]])
-        self.bzimage = f"{self.root}/boot/vmlinuz-{self.release}"
+        self.vmlinuz = f"{self.root}/boot/vmlinuz-{self.release}"
         self.files = {}
         for prefix in ("lib", "usr/lib"):
             folder = f"{self.root}/{prefix}/modules/{self.release}"
@@ -91,7 +91,7 @@ class Image:
             if os.path.exists(path):
                 return path
             say(f"uncompressing kernel {self.release}")
-            with open(self.bzimage, "rb") as file:
+            with open(self.vmlinuz, "rb") as file:
                 image = file.read()
             start, length = (int.from_bytes(image[at:at + 4], "little") for at in (0x248, 0x24c))
             start += (image[0x1f1] + 1) * 512
@@ -106,9 +106,9 @@ class Image:
                                           stderr=subprocess.PIPE)
                     break
             else:
-                raise LabError(f"{self.bzimage}: unknown compression")
+                raise LabError(f"{self.vmlinuz}: unknown compression")
             if len(done.stdout) != size or not done.stdout.startswith(b"\x7fELF"):
-                raise LabError(f"{self.bzimage}: does not uncompress: {done.stderr.decode()}")
+                raise LabError(f"{self.vmlinuz}: does not uncompress: {done.stderr.decode()}")
             with open(path + ".new", "wb") as file:
                 file.write(done.stdout)
             os.rename(path + ".new", path)

@@ -24,10 +24,11 @@ def named(name, image, arguments):
     return NAMED[name](image, arguments)
 
 
-def programs(label, top, paths, data=()):
+def programs(label, top, deb, paths, data=()):
     """An archive with programs out of extracted packages, and the shared libraries that they load.
 
     @top: the folder that the packages are extracted in
+    @deb: the architecture they run on, as Debian calls it
     @paths: programs and loadable modules under it
     @data: further files and folders under it
     """
@@ -43,7 +44,7 @@ def programs(label, top, paths, data=()):
 
         for path in paths:
             add(path)
-            for library in qemu.libraries_of(top, path):
+            for library in qemu.libraries_of(top, path, deb):
                 add(library)
         for path in data:
             whole = os.path.join(top, path)
@@ -53,24 +54,26 @@ def programs(label, top, paths, data=()):
                     add(os.path.relpath(os.path.join(at, name), top))
             if not os.path.isdir(whole):
                 add(path)
-        archive.link(f"/{qemu.LOADER}", f"/{os.path.relpath(qemu.loader(top), top)}")
+        loader, name = qemu.LOADERS[deb], os.path.relpath(qemu.loader(top, deb), os.path.realpath(top))
+        if loader != name:
+            archive.link(f"/{loader}", f"/{name}")
     return initramfs.cached(label, fill)
 
 
 def with_qemu(image, arguments):
-    """QEMU as the host's VMM, with the firmware of an x86 PC."""
-    top = qemu.root()
-    return programs("qemu", top, [f"usr/bin/{qemu.PROGRAM}"],
-                    [path for path in qemu.FIRMWARE if os.path.exists(os.path.join(top, path))])
+    """QEMU as the host's VMM, with the firmware that its machines load."""
+    arch = image.arch
+    top = qemu.root(arch, arch.deb)
+    return programs("qemu", top, arch.deb, [f"usr/bin/{qemu.PROGRAMS[arch.name]}"],
+                    [path for path in qemu.FIRMWARE[arch.name] if os.path.exists(os.path.join(top, path))])
 
 
 def with_perf(image, arguments):
     """perf, of the host kernel's series."""
     version = f"{image.version}."
-    wanted = [[name, found, "amd64"] for name, found in packages.closure("linux-perf", version)]
-    wanted.sort(key=lambda package: (package[0] != "linux-perf", package))
-    top = packages.root(f"perf-{image.version}", wanted)
-    return programs(f"perf-{image.version}", top, ["usr/bin/perf"])
+    deb = image.arch.deb
+    top = packages.root(f"linux-perf-{image.version}", packages.closure("linux-perf", version, arch=deb))
+    return programs("perf", top, deb, ["usr/bin/perf"])
 
 
 def with_guest(image, arguments):

@@ -5,6 +5,7 @@ import fnmatch
 import glob
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from common import LabError, cache, cache_dir, keep_used, locked, output, progre
 
 RELEASE = "bookworm"
 ARCHITECTURES = ("amd64", "arm64", "s390x")
+# this machine's
+NATIVE = {"x86_64": "amd64", "aarch64": "arm64", "s390x": "s390x"}[platform.machine()]
 LISTS_MAX_AGE = 24 * 3600
 RETRY_AFTER = 3600
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -102,7 +105,7 @@ def _sources_list():
 
 # ---- apt -------------------------------------------------------------------------------------
 
-def _apt_options():
+def _apt_options(arch):
     state = cache_dir("apt")
     options = {
         "Dir::Etc::sourcelist": f"{state}/sources.list",
@@ -113,9 +116,9 @@ def _apt_options():
         "Dir::State::status": "/dev/null",
         "Dir::State::extended_states": f"{state}/extended_states",
         "Dir::Cache": f"{state}/cache",
-        "Dir::Cache::pkgcache": "pkgcache.bin",
-        "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
-        "APT::Architecture": "amd64",
+        "Dir::Cache::pkgcache": f"pkgcache{'' if arch == NATIVE else '-' + arch}.bin",
+        "Dir::Cache::srcpkgcache": f"srcpkgcache{'' if arch == NATIVE else '-' + arch}.bin",
+        "APT::Architecture": arch,
         "APT::Get::List-Cleanup": "true",
         "APT::Sandbox::User": "root",
         "APT::Cache-Start": "100000000",
@@ -129,8 +132,8 @@ def _apt_options():
     return arguments + [f"-oAPT::Architectures::={arch}" for arch in ARCHITECTURES]
 
 
-def _apt(tool, *arguments, **options):
-    done = subprocess.run([tool, *_apt_options(), *arguments], stdin=subprocess.DEVNULL,
+def _apt(tool, *arguments, arch=NATIVE, **options):
+    done = subprocess.run([tool, *_apt_options(arch), *arguments], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("E:")]
@@ -169,7 +172,7 @@ def refresh(force=False):
 
 def _records(name, arch):
     """Every version apt knows of a package, as dictionaries of its control fields."""
-    done = subprocess.run(["apt-cache", *_apt_options(), "show", f"{name}:{arch}"],
+    done = subprocess.run(["apt-cache", *_apt_options(NATIVE), "show", f"{name}:{arch}"],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     records = []
     for stanza in done.stdout.split("\n\n"):
@@ -217,7 +220,7 @@ def _ask(key, find):
         return answer
 
 
-def newest(name, arch="amd64", version=""):
+def newest(name, arch=NATIVE, version=""):
     """The control fields of the newest version of a package whose version starts with `version`."""
     def find():
         best = None
@@ -244,16 +247,17 @@ def dependencies(record):
     return names
 
 
-def closure(name, version="", leave_out=()):
-    """A package with everything it needs, as [name, version] pairs, as apt would install it."""
-    record = newest(name, "amd64", version)
+def closure(name, version="", leave_out=(), arch=NATIVE):
+    """A package with everything it needs, as apt would install it: [name, version, arch] of each, itself first."""
+    record = newest(name, arch, version)
 
     def find():
         wanted = [f"{name}={record['Version']}", *(f"{p}-" for p in leave_out)]
         plan = _apt("apt-get", "install", "-s", "-qq", "--no-install-recommends",
-                    f"-t={RELEASE}-backports", *wanted)
-        return re.findall(r"^Inst (\S+) \((\S+) ", plan, re.M)
-    return _ask(f"closure {name} {record['Version']} {' '.join(leave_out)}", find)
+                    f"-t={RELEASE}-backports", *wanted, arch=arch)
+        found = re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", plan, re.M)
+        return sorted(found, key=lambda package: (package[0] != name, package))
+    return _ask(f"closure {name}:{arch} {record['Version']} {' '.join(leave_out)}", find)
 
 
 # ---- package contents ------------------------------------------------------------------------
@@ -324,7 +328,7 @@ def root(label, wanted):
     return path
 
 
-def single(name, arch="amd64", version=""):
+def single(name, arch=NATIVE, version=""):
     """The folder with the contents of one package in its newest version."""
     record = newest(name, arch, version)
     return root(name, [[name, record["Version"], arch]])

@@ -38,6 +38,7 @@ class Run:
         self.cpus = 1 if self.count else arguments.cpus or host.cpus
         self.memory = arguments.mem or host.memory
         self.verbose = arguments.verbose
+        self.stock = arguments.stock
         self.timeout = arguments.timeout
         self.parameters = arguments.module_param
         self.terminal = None
@@ -58,7 +59,7 @@ class Run:
             return {}, "", ""
         if arguments.stock:
             wanted = self.image.with_dependencies({name: None for name in self.host.stock})
-            return wanted, self.host.stock[-1], ""
+            return wanted, "".join(self.host.stock[-1:]), ""
         path = arguments.module or find_module(self.image)
         if not os.path.exists(path):
             raise LabError(f"{path}: no such module")
@@ -75,7 +76,9 @@ class Run:
         self.initrd = os.path.join(folder, "initrd")
         for path in (self.console, self.output):
             open(path, "wb").close()
-        config = {"HOST": self.host.name, "MODULES": " ".join(self.modules), "TESTED": self.tested,
+        config = {"HOST": self.host.name, "CONSOLE": self.host.ports[0], "OUTPUT": self.host.ports[1],
+                  "BUILT_IN": "yes" if self.stock and not self.modules else "",
+                  "MODULES": " ".join(self.modules), "TESTED": self.tested,
                   "UNLOAD": self.unload, "SHELL_SIZE": shell_size}
         own = os.path.join(folder, "own.cpio")
         with initramfs.Archive(own) as archive:
@@ -207,6 +210,9 @@ def execute(run, command):
     if status == ABORTED and "LAB-EXIT" not in log:
         say(f"the emulator aborted (status {ABORTED}, a bug of its own; log {keep_log(run, log)}): "
             "running again, once")
+        status, late, log = attempt(run, command)
+    elif run.host.mishap and run.host.mishap in log:
+        say(f"the emulated host said \"{run.host.mishap}\" (log {keep_log(run, log)}): running again, once")
         status, late, log = attempt(run, command)
     return verdict(run, status, late, log)
 

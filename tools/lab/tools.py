@@ -2,17 +2,21 @@
 # Programs of this machine that the lab calls: installed with apt-get when root, else named.
 
 import os
+import platform
 import shutil
 
 from common import LabError, output, progress
+
+LIBELF = f"/usr/lib/{platform.machine()}-linux-gnu/libelf.so.1"
 
 # what a program (or, with a slash, a file) is packaged in
 PACKAGES = {
     "gcc": "gcc",
     "/usr/include/stdio.h": "libc6-dev",
     "make": "make",
+    "readelf": "binutils",
     # the headers' own programs (objtool) load it
-    "/usr/lib/x86_64-linux-gnu/libelf.so.1": "libelf1",
+    LIBELF: "libelf1",
     "flex": "flex",
     "bison": "bison",
     "bc": "bc",
@@ -32,6 +36,8 @@ PACKAGES = {
     "git": "git",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "s390x-linux-gnu-gcc": "gcc-s390x-linux-gnu",
+    "/usr/aarch64-linux-gnu/include/stdio.h": "libc6-dev-arm64-cross",
+    "/usr/s390x-linux-gnu/include/stdio.h": "libc6-dev-s390x-cross",
 }
 
 
@@ -58,3 +64,11 @@ def need(*names):
     still = [n for n in names if not _there(n)]
     if still:
         raise LabError(f"{' '.join(install)} did not bring {' '.join(still)}")
+
+
+def compiler(arch):
+    """The C compiler for an architecture's user programs (kernels.Arch), brought onto this machine."""
+    native = platform.machine() == arch.machine
+    name = "gcc" if native else f"{arch.gnu}-gcc"
+    need(name, "/usr/include/stdio.h" if native else f"/usr/{arch.gnu}/include/stdio.h")
+    return name
