@@ -14,7 +14,9 @@ struct keel_s2_ops;
 struct keel_s2_fault;
 struct keel_stat_row;
 struct keel_vcpu;
+struct keel_vcpu_attr;
 struct keel_vm;
+struct keel_vm_attr;
 
 /**
  * struct keel_cap - one row of the capability table
@@ -50,6 +52,9 @@ struct keel_arch_ops {
 	unsigned int nr_vm_stats, nr_vcpu_stats;
 	const struct keel_lazy_ops *lazy;			/* see lazy.h */
 	unsigned int nr_lazy;
+	const struct keel_vm_attr *vm_attrs;			/* see device_attr.h */
+	const struct keel_vcpu_attr *vcpu_attrs;
+	unsigned int nr_vm_attrs, nr_vcpu_attrs;
 
 	/* CPUs: run on the CPU itself, interrupts off. */
 	int (*cpu_enable)(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* KVM_CREATE_DEVICE: devices with a file and attribute groups. */
+/* Attribute groups: of devices (KVM_CREATE_DEVICE), of a VM and of a vCPU. */
 #ifndef KEEL_DEVICE_ATTR_H
 #define KEEL_DEVICE_ATTR_H
 
@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct keel_vcpu;
 struct keel_vm;
 struct keel_device;
 
@@ -50,4 +51,39 @@ int keel_create_device(struct keel_vm *vm, struct kvm_create_device *args);
 /** keel_destroy_devices - the VM goes: no file of a device is open any more. */
 void keel_destroy_devices(struct keel_vm *vm);
 /* The core's own device KVM_DEV_TYPE_VFIO is absent. */
+
+/**
+ * struct keel_vm_attr - one attribute of a VM, a row of the architecture's table
+ * @group, @attr: its number
+ * @set, @get: move the payload themselves; no lock held. NULL: it cannot be set (read): -ENXIO
+ */
+struct keel_vm_attr {
+	u32 group;
+	u64 attr;
+	int (*set)(struct keel_vm *vm, const void __user *from);
+	int (*get)(struct keel_vm *vm, void __user *to);
+};
+
+/**
+ * struct keel_vcpu_attr - one attribute of a vCPU, a row of the architecture's table
+ * @group, @attr: its number
+ * @size: bytes of its value for user space: 4 or 8
+ * @visible: does this vCPU have it? NULL: always
+ * @set, @get: as above; the vCPU is loaded
+ */
+struct keel_vcpu_attr {
+	u32 group;
+	u32 size;
+	u64 attr;
+	bool (*visible)(struct keel_vcpu *vcpu);
+	int (*set)(struct keel_vcpu *vcpu, u64 val);
+	int (*get)(struct keel_vcpu *vcpu, u64 *val);
+};
+
+/*
+ * KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR on a VM (no lock held) and on a
+ * vCPU (loaded). -ENOTTY: the architecture has no such attributes at all; -ENXIO: not this one.
+ */
+long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl, void __user *argp);
+long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, void __user *argp);
 #endif

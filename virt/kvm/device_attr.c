@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KVM_CREATE_DEVICE: devices that user space makes, and sets up by attributes. */
+/* Attributes: of devices that user space makes (KVM_CREATE_DEVICE), of a VM and of a vCPU. */
 #include <linux/anon_inodes.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <keel/device_attr.h>
+#include <keel/vcpu.h>
 #include <keel/vm.h>
 
 /* Changed at module load and unload only, when there is no VM. */
@@ -150,4 +151,104 @@ void keel_destroy_devices(struct keel_vm *vm)
 
 	list_for_each_entry_safe(dev, next, &vm->devices, link)
 		remove_device(dev);
+}
+
+/* --- a VM's and a vCPU's own attributes ---------------------------------------------------- */
+
+static const struct keel_vm_attr *find_vm_attr(const struct kvm_device_attr *attr)
+{
+	const struct keel_vm_attr *row = keel_ops.vm_attrs;
+	unsigned int i;
+
+	for (i = 0; i < keel_ops.nr_vm_attrs; i++, row++)
+		if (row->group == attr->group && row->attr == attr->attr)
+			return row;
+	return NULL;
+}
+
+long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl, void __user *argp)
+{
+	const struct keel_vm_attr *row;
+	struct kvm_device_attr attr;
+
+	if (!keel_ops.nr_vm_attrs)
+		return -ENOTTY;
+	if (copy_from_user(&attr, argp, sizeof(attr)))
+		return -EFAULT;
+	row = find_vm_attr(&attr);
+	if (!row)
+		return -ENXIO;
+	if (attr.flags)
+		return -EINVAL;
+	switch (ioctl) {
+	case KVM_SET_DEVICE_ATTR:
+		return row->set ? row->set(vm, u64_to_user_ptr(attr.addr)) : -ENXIO;
+	case KVM_GET_DEVICE_ATTR:
+		return row->get ? row->get(vm, u64_to_user_ptr(attr.addr)) : -ENXIO;
+	default:
+		return 0;
+	}
+}
+
+static const struct keel_vcpu_attr *find_vcpu_attr(struct keel_vcpu *vcpu,
+						   const struct kvm_device_attr *attr)
+{
+	const struct keel_vcpu_attr *row = keel_ops.vcpu_attrs;
+	unsigned int i;
+
+	for (i = 0; i < keel_ops.nr_vcpu_attrs; i++, row++)
+		if (row->group == attr->group && row->attr == attr->attr)
+			return !row->visible || row->visible(vcpu) ? row : NULL;
+	return NULL;
+}
+
+static long set_vcpu_attr(struct keel_vcpu *vcpu, const struct keel_vcpu_attr *row,
+			  const void __user *from)
+{
+	u64 val;
+	u32 word;
+
+	if (!row->set)
+		return -ENXIO;
+	if (row->size == sizeof(val))
+		return get_user(val, (const u64 __user *)from) ? -EFAULT : row->set(vcpu, val);
+	return get_user(word, (const u32 __user *)from) ? -EFAULT : row->set(vcpu, word);
+}
+
+static long get_vcpu_attr(struct keel_vcpu *vcpu, const struct keel_vcpu_attr *row, void __user *to)
+{
+	u64 val;
+	int r;
+
+	if (!row->get)
+		return -ENXIO;
+	r = row->get(vcpu, &val);
+	if (r)
+		return r;
+	return row->size == sizeof(val) ? put_user(val, (u64 __user *)to) :
+					  put_user((u32)val, (u32 __user *)to);
+}
+
+long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, void __user *argp)
+{
+	const struct keel_vcpu_attr *row;
+	struct kvm_device_attr attr;
+
+	if (!keel_ops.nr_vcpu_attrs)
+		return -ENOTTY;
+	if (copy_from_user(&attr, argp, sizeof(attr)))
+		return -EFAULT;
+	row = find_vcpu_attr(vcpu, &attr);
+	if (!row)
+		return -ENXIO;
+	if (attr.flags)
+		return -EINVAL;
+	switch (ioctl) {
+	case KVM_SET_DEVICE_ATTR:
+		return set_vcpu_attr(vcpu, row, u64_to_user_ptr(attr.addr));
+	case KVM_GET_DEVICE_ATTR:
+		return get_vcpu_attr(vcpu, row, u64_to_user_ptr(attr.addr));
+	default:
+		return 0;
+	}
 }

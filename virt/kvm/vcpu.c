@@ -9,6 +9,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <keel/device_attr.h>
 #include <keel/fault.h>
 #include <keel/vcpu.h>
 
@@ -258,6 +259,10 @@ static long loaded_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned lo
 			return -EFAULT;
 		return keel_ops.vcpu_enable_cap(vcpu, &cap);
 	}
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_HAS_DEVICE_ATTR:
+		return keel_vcpu_attr_ioctl(vcpu, ioctl, argp);
 #ifdef KVM_PRE_FAULT_MEMORY
 	case KVM_PRE_FAULT_MEMORY: {
 		struct kvm_pre_fault_memory range;

@@ -343,6 +343,10 @@ static long vm_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 		return create_device(vm, argp);
 	case KVM_GET_STATS_FD:
 		return keel_vm_stats_fd(vm);
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_HAS_DEVICE_ATTR:
+		return keel_vm_attr_ioctl(vm, ioctl, argp);
 	default:
 		return keel_ops.vm_ioctl(vm, ioctl, arg);
 	}

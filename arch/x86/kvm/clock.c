@@ -446,34 +446,26 @@ long x86_clock_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg
 	}
 }
 
-static long vcpu_attr(struct x86_vcpu *v, unsigned int ioctl, const void __user *argp)
+static int get_tsc_offset(struct keel_vcpu *vcpu, u64 *val)
 {
-	struct kvm_device_attr attr;
-	u64 __user *user;
-	u64 offset;
-
-	if (copy_from_user(&attr, argp, sizeof(attr)))
-		return -EFAULT;
-	if (attr.group != KVM_VCPU_TSC_CTRL || attr.attr != KVM_VCPU_TSC_OFFSET)
-		return -ENXIO;
-	if (attr.flags)
-		return -EINVAL;
-	user = u64_to_user_ptr(attr.addr);
-	switch (ioctl) {
-	case KVM_HAS_DEVICE_ATTR:
-		return 0;
-	case KVM_GET_DEVICE_ATTR:
-		return put_user(v->tsc_offset, user) ? -EFAULT : 0;
-	default:
-		if (get_user(offset, user))
-			return -EFAULT;
-		x86_tsc_set_offset(v, offset);
-		return 0;
-	}
+	*val = to_x86(vcpu)->tsc_offset;
+	return 0;
 }
 
+static int set_tsc_offset(struct keel_vcpu *vcpu, u64 val)
+{
+	x86_tsc_set_offset(to_x86(vcpu), val);
+	return 0;
+}
+
+const struct keel_vcpu_attr x86_vcpu_attrs[] = {
+	{ .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .size = sizeof(u64),
+	  .get = get_tsc_offset, .set = set_tsc_offset },
+};
+const unsigned int x86_nr_vcpu_attrs = ARRAY_SIZE(x86_vcpu_attrs);
+
 /**
- * x86_clock_ioctl - the same on a vCPU, and KVM_KVMCLOCK_CTRL and the attributes of its TSC
+ * x86_clock_ioctl - the same on a vCPU, and KVM_KVMCLOCK_CTRL
  * @v: the vCPU, loaded
  * @ioctl: number
  * @arg: argument
@@ -494,10 +486,6 @@ long x86_clock_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
 		v->clock_stopped = true;
 		keel_request(&v->core, X86_REQ_CLOCK);
 		return 0;
-	case KVM_HAS_DEVICE_ATTR:
-	case KVM_GET_DEVICE_ATTR:
-	case KVM_SET_DEVICE_ATTR:
-		return vcpu_attr(v, ioctl, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

@@ -197,6 +197,8 @@ static int __init x86_module_init(void)
 	ops.vcpu_size = x86_backend.vcpu_size;
 	ops.caps = x86_caps;
 	ops.nr_caps = x86_nr_caps;
+	ops.vcpu_attrs = x86_vcpu_attrs;
+	ops.nr_vcpu_attrs = x86_nr_vcpu_attrs;
 	x86_cpuid_setup();
 	r = x86_uret_setup();
 	if (r)

@@ -9,6 +9,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <asm/processor-flags.h>
+#include <keel/device_attr.h>
 #include <keel/guest_mem.h>
 #include <keel/regs.h>
 #include <keel/timer.h>
@@ -515,7 +516,9 @@ void x86_master_clock_request(struct x86_vm *vm);	/* X86_REQ_MASTER_CLOCK */
 int x86_set_clock_msr(struct x86_vcpu *v, u64 val, bool old_msr);
 void x86_write_wall_clock(struct x86_vm *vm, u64 gpa);
 long x86_clock_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg); /* GET/SET_CLOCK, TSC_KHZ */
-long x86_clock_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg); /* TSC_KHZ, KVMCLOCK_CTRL, vcpu attr */
+long x86_clock_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg); /* TSC_KHZ, KVMCLOCK_CTRL */
+extern const struct keel_vcpu_attr x86_vcpu_attrs[];
+extern const unsigned int x86_nr_vcpu_attrs;
 u64 x86_kvmclock_ns(struct x86_vm *vm);
 bool x86_clock_pair(struct x86_vcpu *v, struct timespec64 *ts, u64 *tsc);	/* KVM_HC_CLOCK_PAIRING */
 void x86_clock_resumed(void);				/* after suspend */
