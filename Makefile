@@ -5,6 +5,7 @@
 #   make KERNEL=6.12		the same for Debian's 6.12 (or 6.1), headers fetched by the lab
 #   make run [HOST=svm]		boot a test host, load keel.ko, run a real guest on it
 #   make check			all tests
+#   make bench [HOST=svm-trinity]	what each exit costs, beside the distribution's KVM
 
 HOST ?= svm
 ARCH ?= $(if $(filter arm64-%,$(HOST)),arm64,x86_64)
@@ -42,6 +43,11 @@ run:
 	+@$(LAB) build --kernel 6.12 --arch $(ARCH)
 	@tools/lab/main-job --host $(HOST) $(RUN)
 
+# Instructions of the host for each operation, beside the distribution's KVM: BENCH= are options of tools/bench/run
+bench:
+	+@$(LAB) build --kernel $(if $(filter svm-trinity,$(HOST)),6.1,6.12)
+	@tools/bench/run $(HOST) $(BENCH)
+
 shell:
 	@$(LAB) shell $(HOST)
 
@@ -64,7 +70,7 @@ clean:
 	+@for d in tools/testing/unit/*/; do $(MAKE) --no-print-directory -s -C $$d clean; done
 
 help:
-	@sed -n '4,9s/^#   //p' Makefile
+	@sed -n '4,10s/^#   //p' Makefile
 	@echo 'make unit | loc | checkstyle | shell | config | clean | install | load | unload'
 
-.PHONY: modules config oldconfig install load unload run shell check unit loc checkstyle clean help
+.PHONY: modules config oldconfig install load unload run bench shell check unit loc checkstyle clean help

@@ -63,7 +63,8 @@ class Qemu(Host):
                     "-serial", f"file:{run.console}",
                     "-serial", run.terminal or f"file:{run.output}",
                     "-kernel", self.kernel_file(run), "-initrd", run.initrd,
-                    "-append", f"{self.command_line(run)} {run.extra_command_line}".strip()]
+                    "-append", f"{self.command_line(run)} {run.extra_command_line}".strip(),
+                    *run.emulator_arguments]
         return command, environment
 
 

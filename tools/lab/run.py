@@ -41,6 +41,7 @@ class Run:
         self.stock = arguments.stock
         self.timeout = arguments.timeout
         self.parameters = arguments.module_param
+        self.emulator_arguments = arguments.emulator_arg
         self.terminal = None
         if self.count and arguments.cpus not in (None, 1):
             raise LabError("--count takes one CPU")
