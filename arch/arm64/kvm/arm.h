@@ -121,6 +121,7 @@ enum {
  * @flags: ARM_VM_*
  * @init_features: what all vCPUs were initialized with; under core.lock
  * @idregs: ID registers as the guest sees them; by ARM_IDREG()
+ * @psci_version: as user space has set it, or 0: the newest
  * @fw_bmap: firmware feature bitmaps: KVM_REG_ARM_STD_BMAP and those after it (smccc.c)
  */
 struct arm_vm {
@@ -135,14 +136,15 @@ struct arm_vm {
 	u64 clidr;
 	struct vgic_dist vgic;
 	struct arm_vm_timer timer;
+	u32 psci_version;
 	u64 fw_bmap[3];
 	struct arm_vm_smccc smccc;
 };
 
 /* Requests of arm64. */
 enum {
-	ARM_REQ_RESET = KEEL_REQ_ARCH,	/* PSCI CPU_ON: start at arm_vcpu.reset (psci.c) */
-	ARM_REQ_SLEEP,			/* mp_state has changed: look before the next entry */
+	ARM_REQ_RESET = KEEL_REQ_ARCH,	/* PSCI CPU_ON: arm_power_reset_pending() */
+	ARM_REQ_SLEEP,			/* power.state has changed: look before the next entry */
 	ARM_REQ_STEAL,			/* stolen time is to be written (pvtime.c) */
 	ARM_REQ_IRQ,			/* interrupts have changed: leave guest mode, nothing more */
 	ARM_REQ_VGIC,			/* for vgic.c */
@@ -167,9 +169,9 @@ enum {
  * @ran: KVM_RUN was called since
  * @fp: V registers, FPSR, FPCR
  * @fp_ready: the host's own are saved, so the CPU's may be used as long as the vCPU stays loaded
- * @mp_state: KVM_MP_STATE_RUNNABLE, _STOPPED or _SUSPENDED; changed under @mp_lock
- * @halted: in WFI, until wakeup()
- * @reset: what CPU_ON asked for; under @mp_lock, taken with ARM_REQ_RESET
+ * @power: on, off, halted
+ * @timer_gen: &struct arm_vm_timer.gen when @timer was last looked at
+ * @user_levels: of the timers' lines, as user space knows them where it has the GIC
  */
 struct arm_vcpu {
 	struct keel_vcpu core;
@@ -184,21 +186,16 @@ struct arm_vcpu {
 	bool initialized;
 	bool ran;
 	bool fp_ready;
-	bool halted;
 	unsigned long features;
 	u64 vsesr;
 	struct user_fpsimd_state fp;
 	struct arm_debug debug, user_debug;
 
-	spinlock_t mp_lock;
-	u32 mp_state;
-	struct {
-		u64 pc, r0;
-		bool big_endian;
-	} reset;
-
+	struct arm_power power;
 	struct vgic_vcpu vgic;
 	struct arm_timer timer[ARM_NR_TIMERS];
+	unsigned int timer_gen;
+	u64 user_levels;
 	struct arm_pvtime pvtime;
 
 	struct {
@@ -249,6 +246,19 @@ static inline bool arm_has_feature(const struct arm_vcpu *v, unsigned int featur
 u64 arm_read_sys(struct arm_vcpu *v, enum arm_sys reg);
 void arm_write_sys(struct arm_vcpu *v, enum arm_sys reg, u64 val);
 struct arm_vcpu *arm_vcpu_by_mpidr(struct arm_vm *vm, u64 mpidr);
+
+void arm_vcpu_reset(struct arm_vcpu *v);	/* registers as after a reset; the vCPU is loaded */
+bool arm_serror_pending(struct arm_vcpu *v);	/* an SError waits and is not masked: ends WFI. Any thread */
+
+/*
+ * After each exit, interrupts off, before list registers are made: has a timer's line fallen? While no line is high
+ * there is nothing to look at: that one rises, the host's interrupt tells.
+ */
+static inline void arm_timer_sync(struct arm_vcpu *v)
+{
+	if (unlikely(v->timer[ARM_TIMER_VIRT].level | v->timer[ARM_TIMER_PHYS].level))
+		arm_timer_resample(v);
+}
 
 /* The affinity fields of MPIDR_EL1, which never change. */
 static inline u64 arm_mpidr_aff(const struct arm_vcpu *v)
