@@ -11,7 +11,11 @@ from common import cache, locked, output
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest")
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio_rng")
-COMMAND_LINE = "console=ttyS0 panic=-1"
+CONSOLES = {"x86_64": "ttyS0", "arm64": "ttyAMA0"}
+
+
+def command_line(arch):
+    return f"console={CONSOLES[arch.name]} panic=-1"
 
 
 def compiled(arch, name):
@@ -57,5 +61,5 @@ def archive(host_image, version):
         archive.copy(image.vmlinuz, "guest/vmlinuz", 0o644)
         archive.copy(ramdisk, "guest/initrd", 0o644)
         archive.copy(runner, "guest/run-qemu", 0o755)
-        archive.data("guest/cmdline", COMMAND_LINE + "\n")
+        archive.data("guest/cmdline", command_line(image.arch) + "\n")
     return initramfs.cached(f"guest-{image.release}-{_digest(runner, ramdisk)}", fill)
