@@ -62,6 +62,10 @@ TEST(enable)
 	ASSERT_OK(ioctl(vm->fd, KVM_ENABLE_CAP, &cap));
 }
 
+static void guest_nothing(u64 arg)
+{
+}
+
 enum whose { ON_DEV, ON_VM, ON_VCPU };
 
 static const struct {
@@ -99,8 +103,8 @@ static const struct {
 /* An ioctl whose capability is there looks at its argument; one whose capability is not is unknown. */
 TEST(ioctls)
 {
-	struct vm *vm = vm_create(VM_BARE);
-	struct vcpu *vcpu = vcpu_create_bare(vm, 0);
+	struct vm *vm = vm_create(0);
+	struct vcpu *vcpu = vcpu_create(vm, guest_nothing, 0);
 	const int fds[] = { kvm_fd(), vm->fd, vcpu->fd };
 	unsigned int i;
 
@@ -123,7 +127,7 @@ static const unsigned int core_caps[] = {
 	KVM_CAP_USER_MEMORY, KVM_CAP_NR_VCPUS, KVM_CAP_NR_MEMSLOTS, KVM_CAP_SYNC_MMU,
 	KVM_CAP_DESTROY_MEMORY_REGION_WORKS, KVM_CAP_JOIN_MEMORY_REGIONS_WORKS,
 	KVM_CAP_INTERNAL_ERROR_DATA, KVM_CAP_IRQ_ROUTING, KVM_CAP_IRQFD, KVM_CAP_IRQFD_RESAMPLE,
-	KVM_CAP_SIGNAL_MSI, KVM_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD_NO_LENGTH,
+	KVM_CAP_IOEVENTFD, KVM_CAP_IOEVENTFD_NO_LENGTH,
 	KVM_CAP_IOEVENTFD_ANY_LENGTH, KVM_CAP_MAX_VCPUS, KVM_CAP_MAX_VCPU_ID, KVM_CAP_READONLY_MEM,
 	KVM_CAP_DEVICE_CTRL, KVM_CAP_ENABLE_CAP_VM, KVM_CAP_CHECK_EXTENSION_VM,
 	KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_CAP_HALT_POLL,

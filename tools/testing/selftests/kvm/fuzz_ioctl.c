@@ -17,15 +17,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "lib/test.h"
+#include "fuzz.h"
+#include "kvm.h"
 
 #define THREADS		4
 #define FILES		32
 #define EVENTS		6
 #define ARENA		(4 * MB)
 #define BUFFER		8192
-
-enum kind { NONE, SYSTEM, VM, VCPU, OTHER };
 
 /* One file that the calls go to; a slot is taken over whole, so that nobody closes a file twice. */
 struct slot {
@@ -45,13 +44,9 @@ struct random {
 	u64 state;
 };
 
-/* xorshift64*: reproducible, and no lock between the threads. */
 static u64 next(struct random *r)
 {
-	r->state ^= r->state >> 12;
-	r->state ^= r->state << 25;
-	r->state ^= r->state >> 27;
-	return r->state * 0x2545f4914f6cdd1dull;
+	return random_next(&r->state);
 }
 
 static unsigned int below(struct random *r, unsigned int n)
@@ -78,7 +73,7 @@ static u64 odd_value(struct random *r)
 	}
 }
 
-static void add(int fd, enum kind kind, struct random *r)
+static void add(int fd, enum fuzz_kind kind, struct random *r)
 {
 	struct slot *slot = &slots[1 + below(r, FILES - 1)];
 	int old = atomic_exchange(&slot->fd, -1);
@@ -92,13 +87,10 @@ static void add(int fd, enum kind kind, struct random *r)
 }
 
 /* What a call takes, and where it belongs. Pairs come as GET then SET: a state that is changed a little. */
-static const struct {
-	unsigned int request;
-	enum kind kind;
-} requests[] = {
-#define S(name) { name, SYSTEM }
-#define V(name) { name, VM }
-#define C(name) { name, VCPU }
+static const struct fuzz_ioctl common[] = {
+#define S(name) { name, FUZZ_SYSTEM }
+#define V(name) { name, FUZZ_VM }
+#define C(name) { name, FUZZ_VCPU }
 	S(KVM_GET_API_VERSION), S(KVM_CHECK_EXTENSION), S(KVM_GET_VCPU_MMAP_SIZE), S(KVM_CREATE_VM),
 	V(KVM_CHECK_EXTENSION), V(KVM_CREATE_VCPU), V(KVM_ENABLE_CAP), V(KVM_SET_USER_MEMORY_REGION),
 	V(KVM_GET_DIRTY_LOG), V(KVM_CLEAR_DIRTY_LOG), V(KVM_RESET_DIRTY_RINGS), V(KVM_IRQFD),
@@ -109,20 +101,18 @@ static const struct {
 	C(KVM_SET_SREGS), C(KVM_GET_FPU), C(KVM_SET_FPU), C(KVM_TRANSLATE), C(KVM_ENABLE_CAP),
 	C(KVM_GET_MP_STATE), C(KVM_SET_MP_STATE), C(KVM_GET_STATS_FD), C(KVM_SET_GUEST_DEBUG),
 	C(KVM_GET_ONE_REG), C(KVM_SET_ONE_REG), C(KVM_GET_REG_LIST),
-#ifdef __x86_64__
-	S(KVM_GET_SUPPORTED_CPUID), S(KVM_GET_EMULATED_CPUID), S(KVM_GET_MSR_INDEX_LIST),
-	S(KVM_GET_MSR_FEATURE_INDEX_LIST), S(KVM_GET_MSRS), S(KVM_X86_GET_MCE_CAP_SUPPORTED),
-	V(KVM_CREATE_IRQCHIP), V(KVM_GET_IRQCHIP), V(KVM_SET_IRQCHIP), V(KVM_CREATE_PIT2), V(KVM_GET_PIT2),
-	V(KVM_SET_PIT2), V(KVM_REINJECT_CONTROL), V(KVM_GET_CLOCK), V(KVM_SET_CLOCK), V(KVM_SET_TSS_ADDR),
-	V(KVM_SET_IDENTITY_MAP_ADDR), V(KVM_SET_BOOT_CPU_ID), V(KVM_X86_SET_MSR_FILTER), V(KVM_SET_TSC_KHZ),
-	C(KVM_GET_LAPIC), C(KVM_SET_LAPIC), C(KVM_GET_XSAVE), C(KVM_SET_XSAVE), C(KVM_GET_XCRS),
-	C(KVM_SET_XCRS), C(KVM_GET_DEBUGREGS), C(KVM_SET_DEBUGREGS), C(KVM_GET_VCPU_EVENTS),
-	C(KVM_SET_VCPU_EVENTS), C(KVM_GET_MSRS), C(KVM_SET_MSRS), C(KVM_SET_CPUID2), C(KVM_GET_CPUID2),
-	C(KVM_INTERRUPT), C(KVM_NMI), C(KVM_SET_TSC_KHZ), C(KVM_GET_TSC_KHZ), C(KVM_KVMCLOCK_CTRL),
-	C(KVM_X86_SETUP_MCE), C(KVM_X86_SET_MCE), C(KVM_GET_SREGS2), C(KVM_SET_SREGS2), C(KVM_SET_VAPIC_ADDR),
-	C(KVM_TPR_ACCESS_REPORTING), C(KVM_SET_DEVICE_ATTR), C(KVM_GET_DEVICE_ATTR), C(KVM_HAS_DEVICE_ATTR),
-#endif
 };
+
+static const struct fuzz_ioctl *any_request(struct random *r)
+{
+	static unsigned int own;
+	unsigned int pick;
+
+	while (arch_fuzz_ioctls[own].request)
+		own++;
+	pick = below(r, ARRAY_SIZE(common) + own);
+	return pick < ARRAY_SIZE(common) ? &common[pick] : &arch_fuzz_ioctls[pick - ARRAY_SIZE(common)];
+}
 
 /* Change some of it: random words, odd values, single bits. */
 static void mutate(struct random *r, u8 *buffer, unsigned int size)
@@ -148,6 +138,8 @@ static u64 host_address(struct random *r)
 
 static void structured(struct random *r, unsigned int request, u8 *b)
 {
+	if (arch_fuzz_argument(request, b, &r->state))
+		return;
 	switch (request) {
 	case KVM_SET_USER_MEMORY_REGION: {
 		struct kvm_userspace_memory_region *m = (void *)b;
@@ -247,24 +239,31 @@ static void run(int fd, struct random *r)
 	munmap(run, 4096);
 }
 
+static void add_vcpu(int vm, int fd, struct random *r)
+{
+	arch_fuzz_vcpu(vm, fd);
+	add(fd, FUZZ_VCPU, r);
+}
+
 static void step(struct random *r, u8 *buffer)
 {
 	struct slot *slot = &slots[below(r, FILES)];
-	unsigned int which = below(r, ARRAY_SIZE(requests)), request, size;
-	enum kind kind = slot->kind;
+	const struct fuzz_ioctl *which = any_request(r);
+	unsigned int request, size;
+	enum fuzz_kind kind = slot->kind;
 	int fd = slot->fd, result, i;
 	unsigned long arg;
 
 	if (fd < 0) {
 		result = ioctl(slots[0].fd, KVM_CREATE_VM, 0);
 		if (result >= 0)
-			add(result, VM, r);
+			add(result, FUZZ_VM, r);
 		return;
 	}
 	/* A call that belongs to the file, most of the time. */
-	for (i = 0; i < 20 && kind != requests[which].kind && below(r, 16); i++)
-		which = below(r, ARRAY_SIZE(requests));
-	request = requests[which].request;
+	for (i = 0; i < 20 && kind != which->kind && below(r, 16); i++)
+		which = any_request(r);
+	request = which->request;
 	if (!below(r, 32))
 		request = _IO(KVMIO, below(r, 256));
 	if (slot != &slots[0] && !below(r, 64)) {
@@ -299,13 +298,13 @@ static void step(struct random *r, u8 *buffer)
 		return;
 	successes++;
 	if (request == KVM_CREATE_VM)
-		add(result, VM, r);
+		add(result, FUZZ_VM, r);
 	else if (request == KVM_CREATE_VCPU)
-		add(result, VCPU, r);
+		add_vcpu(fd, result, r);
 	else if (request == KVM_GET_STATS_FD)
-		add(result, OTHER, r);
+		add(result, FUZZ_OTHER, r);
 	else if (request == KVM_CREATE_DEVICE && !(((struct kvm_create_device *)buffer)->flags & 1))
-		add(((struct kvm_create_device *)buffer)->fd, OTHER, r);
+		add(((struct kvm_create_device *)buffer)->fd, FUZZ_OTHER, r);
 }
 
 static void *fuzz(void *argument)
@@ -353,16 +352,14 @@ TEST_SECONDS(random, 240)
 	ASSERT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
 	arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT(arena != MAP_FAILED);
-	/* Something to execute: port accesses, HLT, jumps back. */
-	for (i = 0; i < ARENA; i += 8)
-		memcpy(arena + i, "\xe6\x80\xe4\x80\xf4\x90\xeb\xf8", 8);
+	arch_fuzz_code(arena, ARENA);
 	for (i = 0; i < EVENTS; i++)
 		events[i] = eventfd(0, EFD_NONBLOCK);
 	for (i = 0; i < FILES; i++)
 		slots[i].fd = -1;
 	fd = open("/dev/kvm", O_RDWR);
 	ASSERT(fd >= 0);
-	slots[0].kind = SYSTEM;
+	slots[0].kind = FUZZ_SYSTEM;
 	slots[0].fd = fd;
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(pthread_create(&threads[i], NULL, fuzz, (void *)(seed * THREADS + i + 1)), 0);

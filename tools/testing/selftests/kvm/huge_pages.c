@@ -37,9 +37,7 @@ static struct box box_create(u64 offset)
 
 static s64 faults(struct box *box)
 {
-	s64 n = vcpu_stat(box->vcpu, "pf_taken");
-
-	return n >= 0 ? n : vcpu_stat(box->vcpu, "faults");
+	return vcpu_stat(box->vcpu, "faults");
 }
 
 static s64 huge(struct box *box)

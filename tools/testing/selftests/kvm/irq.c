@@ -167,6 +167,38 @@ static void edges(guest_fn fn)
 	finish(&m, fds[1]);
 }
 
+/* GSIs of a table of one's own lead to the controller's pins, in another order than before. */
+TEST(routes)
+{
+	struct machine m = start(guest_sleeps);
+	struct kvm_irq_routing *table = calloc(1, sizeof(*table) + 2 * sizeof(table->entries[0]));
+	int fds[2] = { event_new(), event_new() };
+	unsigned int i, round;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(irqfd(&m, fds[i], 40 + i, 0, 0));
+	for (round = 0; round < 6; round++) {
+		table->nr = 2;
+		for (i = 0; i < 2; i++) {
+			table->entries[i].gsi = 40 + i;
+			table->entries[i].type = KVM_IRQ_ROUTING_IRQCHIP;
+			arch_pin(m.gsi + ((i + round) & 1), &table->entries[i].u.irqchip);
+		}
+		ASSERT_OK(ioctl(m.vm->fd, KVM_SET_GSI_ROUTING, table));
+		ring(fds[0]);
+		becomes(&m.taken[m.gsi + (round & 1)], round / 2 + 1, "the GSI's pin");
+		stays(&m.taken[m.gsi + !(round & 1)], (round + 1) / 2, "the other pin");
+	}
+	/* The GSIs from before are not in the table. */
+	table->nr = 1;
+	ASSERT_OK(ioctl(m.vm->fd, KVM_SET_GSI_ROUTING, table));
+	ring(fds[1]);
+	stays(&m.taken[m.gsi], 3, "a GSI without a route");
+	stays(&m.taken[m.gsi + 1], 3, "a GSI without a route");
+	finish(&m, fds[0]);
+	free(table);
+}
+
 TEST(edge_sleeping)
 {
 	edges(guest_sleeps);

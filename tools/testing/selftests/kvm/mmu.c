@@ -612,9 +612,7 @@ TEST_SECONDS(parallel_faults_huge, 40)
 
 static s64 faults(struct puppet *p)
 {
-	s64 n = vcpu_stat(p->vcpu, "pf_taken");
-
-	return n >= 0 ? n : vcpu_stat(p->vcpu, "faults");
+	return vcpu_stat(p->vcpu, "faults");
 }
 
 TEST(prefault)

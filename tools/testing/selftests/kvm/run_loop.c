@@ -327,12 +327,10 @@ TEST_SECONDS(kill, 120)
 
 			vm_add_slot(vm, 1, round & 2 ? KVM_MEM_LOG_DIRTY_PAGES : 0, SLOT_GPA,
 				    256 * PAGE, mem);
-			for (i = 0; i < 4; i++) {
-				struct vcpu *vcpu = vcpu_create(vm, guest_busy, i);
-
-				vcpu->on_exit = go_on;
-				vcpu_start(vcpu);
-			}
+			for (i = 0; i < 4; i++)
+				vcpu_create(vm, guest_busy, i)->on_exit = go_on;
+			for (i = 0; i < 4; i++)
+				vcpu_start(vm->vcpus[i]);
 			for (;;) {
 				ASSERT_OK(madvise(mem, 64 * PAGE, MADV_DONTNEED));
 				vm_set_slot(vm, 2, 0, SLOT_GPA + 16 * MB, PAGE, mem);

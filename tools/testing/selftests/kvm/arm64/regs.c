@@ -258,7 +258,8 @@ static void guest_vectors_stay(u64 id)
 TEST(vectors)
 {
 	struct vm *vm = vm_create(0);
-	struct vcpu *vcpus[2] = { vcpu_create(vm, guest_vectors_stay, 0x1111), vcpu_create(vm, guest_vectors_stay, 0x2222) };
+	struct vcpu *vcpus[2] = { vcpu_create(vm, guest_vectors_stay, 0x1111),
+				  vcpu_create(vm, guest_vectors_stay, 0x2222) };
 	u64 value[2], host[2] = { 0xdead, 0xbeef };
 	unsigned int i;
 	struct kvm_one_reg reg = { .id = REG_V(30), .addr = (u64)value };
@@ -371,17 +372,16 @@ static void guest_tries(u64 arg)
 	u64 v;
 
 	/* Not an instruction; registers of other exception levels; one that nobody has. */
-	GUEST_ASSERT_EQ(CATCH("udf #1", :), EC_UNKNOWN);
-	GUEST_ASSERT_EQ(CATCH("mrs %0, hcr_el2", : "=r"(v)), EC_UNKNOWN);
-	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C15_C15_7", : "=r"(v)), EC_UNKNOWN);
-	GUEST_ASSERT_EQ(CATCH("msr midr_el1, xzr", :), EC_UNKNOWN);
-	/* SMC goes nowhere without EL3 for guests: it is undefined or a call that answers. */
+	GUEST_ASSERT_EQ(CATCH("udf #1", : :), EC_UNKNOWN);
+	GUEST_ASSERT_EQ(CATCH("mrs %0, hcr_el2", : "=r"(v) :), EC_UNKNOWN);
+	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C15_C15_7", : "=r"(v) :), EC_UNKNOWN);
+	GUEST_ASSERT_EQ(CATCH("msr midr_el1, xzr", : :), EC_UNKNOWN);
 	/* ID registers of the reserved space read as zero. */
-	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C0_C7_7", : "=r"(v)), (u64)-1);
+	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C0_C7_7", : "=r"(v) :), (u64)-1);
 	GUEST_ASSERT_EQ(v, 0);
 	/* Cache maintenance by set and way is harmless, whatever the hypervisor makes of it. */
-	GUEST_ASSERT_EQ(CATCH("dc cisw, xzr", :), (u64)-1);
-	GUEST_ASSERT_EQ(CATCH("mrs %0, ctr_el0", : "=r"(v)), (u64)-1);
+	GUEST_ASSERT_EQ(CATCH("dc cisw, xzr", : :), (u64)-1);
+	GUEST_ASSERT_EQ(CATCH("mrs %0, ctr_el0", : "=r"(v) :), (u64)-1);
 	/* The OS lock can be taken and is seen. */
 	write_sys(oslar_el1, 1);
 	GUEST_ASSERT_EQ(read_sys(oslsr_el1) & 2, 2);

@@ -59,13 +59,20 @@ static inline void guest_sync2(u64 a, u64 b)
 #define READ(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 
+/*
+ * One access by one plain load or store. The compiler does not see where the address comes from: it might
+ * otherwise make an access that also advances the address, of which not every processor tells a
+ * hypervisor enough to emulate it.
+ */
 #define GUEST_ACCESS(bits)							\
 	static inline u##bits read##bits(u64 address)				\
 	{									\
+		asm volatile("" : "+r"(address));				\
 		return *(volatile u##bits *)address;				\
 	}									\
 	static inline void write##bits(u64 address, u##bits value)		\
 	{									\
+		asm volatile("" : "+r"(address));				\
 		*(volatile u##bits *)address = value;				\
 	}
 GUEST_ACCESS(8)

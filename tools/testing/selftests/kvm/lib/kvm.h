@@ -30,7 +30,8 @@ struct vm {
 	unsigned int flags;
 	u8 *ram;			/* slot 0, from guest address 0 */
 	u64 ram_size, ram_used;		/* vm_alloc() gives from ram_used on */
-	u64 tables;			/* the architecture's: page tables and the like */
+	int irqchip;			/* the interrupt controller's file, or -1 */
+	bool ready;			/* it has run */
 	unsigned int nr_vcpus;
 	struct vcpu *vcpus[MAX_VCPUS];
 };
@@ -122,15 +123,21 @@ u64 random_next(u64 *state);
 void arch_vm_early(struct vm *vm);
 /* After the program is in memory. */
 void arch_vm_init(struct vm *vm);
+/* Before the first vCPU runs, with all vCPUs that there will be. */
+void arch_vm_ready(struct vm *vm);
 /* Makes the vCPU call @fn(@arg), and then guest_call(GUEST_DONE). */
 void arch_vcpu_init(struct vcpu *vcpu, guest_fn fn, u64 arg);
 /* The guest address of the call that the last exit was, or 0. */
 u64 arch_call_address(struct vcpu *vcpu);
-/* A message that the handler of guest_irq_msi() gets with @number. */
+/* A message that the handler of guest_irq_msi() gets with @number; skips the test when there are none. */
 void arch_msi(struct vcpu *target, unsigned int number, struct kvm_msi *msi);
 /* GSIs that guest_irq_route() can take, from this one on, four at least; and which vCPU takes them. */
 unsigned int arch_first_gsi(void);
+/* Where the GSI leads when nobody has routed it elsewhere. */
+void arch_pin(unsigned int gsi, struct kvm_irq_routing_irqchip *pin);
 /* The capabilities that Keel has on this architecture, 0 at the end. */
 extern const unsigned int arch_keel_caps[];
+/* What Linux's KVM calls one of Keel's statistics here; NULL when it has none. */
+const char *arch_stock_stat(const char *name);
 
 #endif

@@ -6,7 +6,7 @@
 extern char guest_trap_stubs[];
 
 const unsigned int arch_keel_caps[] = {
-	KVM_CAP_IRQCHIP, KVM_CAP_HLT, KVM_CAP_SET_TSS_ADDR, KVM_CAP_EXT_CPUID, KVM_CAP_CLOCKSOURCE,
+	KVM_CAP_IRQCHIP, KVM_CAP_SIGNAL_MSI, KVM_CAP_HLT, KVM_CAP_SET_TSS_ADDR, KVM_CAP_EXT_CPUID, KVM_CAP_CLOCKSOURCE,
 	KVM_CAP_PIT2, KVM_CAP_PIT_STATE2, KVM_CAP_REINJECT_CONTROL, KVM_CAP_MP_STATE,
 	KVM_CAP_USER_NMI, KVM_CAP_IRQ_INJECT_STATUS, KVM_CAP_SET_GUEST_DEBUG, KVM_CAP_MCE,
 	KVM_CAP_SET_IDENTITY_MAP_ADDR, KVM_CAP_SET_BOOT_CPU_ID, KVM_CAP_ADJUST_CLOCK,
@@ -19,6 +19,11 @@ const unsigned int arch_keel_caps[] = {
 	0,
 };
 
+const char *arch_stock_stat(const char *name)
+{
+	return strcmp(name, "faults") ? name : "pf_taken";
+}
+
 /* --- VMs --------------------------------------------------------------------------------------- */
 
 void arch_vm_early(struct vm *vm)
@@ -29,6 +34,10 @@ void arch_vm_early(struct vm *vm)
 		return;
 	ASSERT_OK(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
 	ASSERT_OK(ioctl(vm->fd, KVM_CREATE_PIT2, &pit));
+}
+
+void arch_vm_ready(struct vm *vm)
+{
 }
 
 struct gate {
@@ -270,4 +279,9 @@ void arch_msi(struct vcpu *target, unsigned int number, struct kvm_msi *msi)
 unsigned int arch_first_gsi(void)
 {
 	return 16;	/* the PIC has the ones before as well */
+}
+
+void arch_pin(unsigned int gsi, struct kvm_irq_routing_irqchip *pin)
+{
+	*pin = (struct kvm_irq_routing_irqchip){ .irqchip = KVM_IRQCHIP_IOAPIC, .pin = gsi };
 }
