@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <linux/types.h>
+#include <keel/ioctl.h>
 
 struct file;
 struct keel_irq_route;
@@ -13,6 +14,7 @@ struct keel_memslot;
 struct keel_s2_ops;
 struct keel_s2_fault;
 struct keel_stat_row;
+struct keel_sync_reg;
 struct keel_vcpu;
 struct keel_vcpu_attr;
 struct keel_vm;
@@ -23,11 +25,22 @@ struct keel_vm_attr;
  * @cap: a KVM_CAP_* number
  * @value: what KVM_CHECK_EXTENSION answers when @get is NULL
  * @get: computes the answer; @vm is NULL when asked on /dev/kvm
+ * @valid: of KVM_ENABLE_CAP's first argument, the bits that may be set; 0: @enable looks itself
+ * @setting: not 0: enabled on a VM by writing the first argument to the u64 at this offset from
+ *	struct keel_vm; read freely
+ * @enable: enables it on a VM, vm->lock held. KVM_ENABLE_CAP's flags are 0
+ * @vcpu_enable: enables it on a vCPU, loaded and its mutex held
+ * @before_vcpus: -EINVAL as soon as the VM has a vCPU
  */
 struct keel_cap {
 	u32 cap;
 	int value;
 	int (*get)(struct keel_vm *vm);
+	u64 valid;
+	u32 setting;
+	int (*enable)(struct keel_vm *vm, const struct kvm_enable_cap *cap);
+	int (*vcpu_enable)(struct keel_vcpu *vcpu, const struct kvm_enable_cap *cap);
+	bool before_vcpus;
 };
 
 /**
@@ -36,7 +49,6 @@ struct keel_cap {
  * Handed over once by keel_init(). A NULL member means that the architecture does
  * not have the concept: the core then answers as a kernel that lacks it.
  * Unless a member says otherwise it is called in process context and may sleep.
- * An ioctl member that does not know its number returns -ENOTTY.
  */
 struct keel_arch_ops {
 	const char *name;
@@ -45,6 +57,7 @@ struct keel_arch_ops {
 	unsigned int max_vcpus;
 	unsigned int max_vcpu_ids;
 	unsigned int nr_aspaces;	/* 1 or 2 guest address spaces */
+	bool tso;	/* stores are seen in order: user space's dirty ring needs no barriers */
 
 	const struct keel_cap *caps;
 	unsigned int nr_caps;
@@ -52,9 +65,13 @@ struct keel_arch_ops {
 	unsigned int nr_vm_stats, nr_vcpu_stats;
 	const struct keel_lazy_ops *lazy;			/* see lazy.h */
 	unsigned int nr_lazy;
+	/* Beyond the core's. A row here is taken before the core's own. */
+	struct keel_ioctl_table dev_ioctls, vm_ioctls, vcpu_ioctls;
 	const struct keel_vm_attr *vm_attrs;			/* see device_attr.h */
 	const struct keel_vcpu_attr *vcpu_attrs;
 	unsigned int nr_vm_attrs, nr_vcpu_attrs;
+	const struct keel_sync_reg *sync_regs;			/* sync_regs.h */
+	unsigned int nr_sync_regs;
 
 	/* CPUs: run on the CPU itself, interrupts off. */
 	int (*cpu_enable)(void);
@@ -62,17 +79,12 @@ struct keel_arch_ops {
 	/* All VMs are frozen for suspend, or run again. */
 	void (*resumed)(void);
 
-	/* /dev/kvm */
-	long (*dev_ioctl)(unsigned int ioctl, unsigned long arg);
-
 	/*
 	 * VM life. vm_init: @type is KVM_CREATE_VM's argument; it also calls keel_s2_init() for
 	 * each address space (the core destroys them). vm_destroy: no vCPU is left.
 	 */
 	int (*vm_init)(struct keel_vm *vm, unsigned long type);
 	void (*vm_destroy)(struct keel_vm *vm);
-	long (*vm_ioctl)(struct keel_vm *vm, unsigned int ioctl, unsigned long arg);
-	int (*vm_enable_cap)(struct keel_vm *vm, const struct kvm_enable_cap *cap);
 	/* The VM's file was closed, and again when the VM goes: stop what could still fire. */
 	void (*vm_quiesce)(struct keel_vm *vm);
 
@@ -88,18 +100,26 @@ struct keel_arch_ops {
 	void (*vcpu_load)(struct keel_vcpu *vcpu, int cpu);
 	void (*vcpu_put)(struct keel_vcpu *vcpu);
 	/*
-	 * vcpu_ioctl runs with vcpu->mutex held and the vCPU loaded; vcpu_async_ioctl runs
-	 * with neither, before it (interrupt injection into a running vCPU).
+	 * KVM_GET_MP_STATE, KVM_SET_MP_STATE: @mp_states has the bits of those that exist here.
+	 * mp_state_sync: events that change vcpu->mp_state may have arrived; 0 or errno.
+	 * mp_state_set: vcpu->mp_state is about to become *@state, or what is put there instead. 0,
+	 *	or an errno that refuses it.
 	 */
-	long (*vcpu_ioctl)(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
-	long (*vcpu_async_ioctl)(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
-	int (*vcpu_enable_cap)(struct keel_vcpu *vcpu, const struct kvm_enable_cap *cap);
+	u32 mp_states;
+	int (*mp_state_sync)(struct keel_vcpu *vcpu);
+	int (*mp_state_set)(struct keel_vcpu *vcpu, u32 *state);
+	/*
+	 * KVM_SET_GUEST_DEBUG: @guest_debug_flags has the KVM_GUESTDBG_* that exist here.
+	 * guest_debug: vcpu->guest_debug is set, and was @old before. An errno undoes that.
+	 */
+	u32 guest_debug_flags;
+	int (*guest_debug)(struct keel_vcpu *vcpu, const struct kvm_guest_debug *dbg, u32 old);
 
 	/*
 	 * The run loop (run.c). All with the vCPU loaded.
-	 * run_begin: KVM_RUN has begun: take sync regs in, finish what user space answered.
+	 * run_begin: KVM_RUN has begun, and sync regs are in: finish what user space answered.
 	 *	0 or a negative errno. KVM_RUN's own argument checks are done.
-	 * run_end: KVM_RUN is about to return: put sync regs out.
+	 * run_end: KVM_RUN is about to return; sync regs go out after it.
 	 * requests: @pending bits (KEEL_REQ_*) were taken from the vCPU. 1 go on, 0 leave to
 	 *	user space with kvm_run filled, negative errno.
 	 * prepare: last word before entry, interrupts on, preemption on: inject events.
@@ -167,7 +187,7 @@ struct keel_arch_ops {
 	bool (*apf_can_complete)(struct keel_vcpu *vcpu);
 	bool (*apf_present)(struct keel_vcpu *vcpu, u32 token);	/* false: not told, try again */
 
-	/* Guest debug and translation, both with the vCPU loaded. */
+	/* KVM_TRANSLATE, with the vCPU loaded. */
 	int (*translate)(struct keel_vcpu *vcpu, struct kvm_translation *tr);
 	/* The guest's program counter, for tracepoints and profiling. */
 	unsigned long (*pc)(struct keel_vcpu *vcpu);

@@ -84,6 +84,8 @@ struct keel_vcpu_attr {
  * KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR and KVM_HAS_DEVICE_ATTR on a VM (no lock held) and on a
  * vCPU (loaded). -ENOTTY: the architecture has no such attributes at all; -ENXIO: not this one.
  */
-long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl, void __user *argp);
-long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, void __user *argp);
+long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl,
+			const struct kvm_device_attr *attr);
+long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl,
+			  const struct kvm_device_attr *attr);
 #endif

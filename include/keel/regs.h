@@ -96,5 +96,8 @@ void keel_regs_reset(struct keel_vcpu *vcpu, const struct keel_reg_table *table)
 /** keel_regs_list - ids with KEEL_REG_LIST into @out (may be NULL to count). Return: count. */
 unsigned int keel_regs_list(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
 			    u64 *out, unsigned int max);
+/** keel_regs_list32 - the same where ids have 32 bits. */
+unsigned int keel_regs_list32(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
+			      u32 *out, unsigned int max);
 
 #endif

@@ -58,6 +58,7 @@ struct keel_vcpu {
 	bool ready;				/* wake-up pending: good target for a yield */
 	bool in_spin_loop, dy_eligible;		/* directed yield heuristics */
 	bool in_run;				/* between run_begin and run_end */
+	u8 mp_state;				/* KVM_MP_STATE_* */
 	u32 guest_debug;			/* KVM_GUESTDBG_*, 0: off */
 
 	struct mutex mutex;
@@ -71,6 +72,8 @@ struct keel_vcpu {
 	unsigned int halt_poll_ns;
 
 	struct keel_io io;			/* mmio.h */
+	/* KVM_RUN finishes an exit that is not I/O by this, once. 0 or a negative errno. */
+	int (*complete)(struct keel_vcpu *vcpu);
 	struct keel_s2_cache s2_cache;
 	struct keel_dirty_ring dirty_ring;
 	struct keel_apf apf;

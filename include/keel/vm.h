@@ -50,6 +50,7 @@ struct keel_vm {
 	atomic_t online_vcpus;
 	unsigned int created_vcpus;	/* under lock */
 	unsigned int max_vcpu_ids;
+	bool max_vcpu_ids_set;		/* by KVM_CAP_MAX_VCPU_ID */
 	unsigned long last_boosted;	/* directed yield's round robin */
 
 	struct keel_bus __rcu *bus[KEEL_NR_BUSES];

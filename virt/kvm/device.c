@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /dev/kvm: system ioctls, capabilities, and the module's life. */
+/* /dev/kvm: system ioctls, the CPUs, and the module's life. */
 #define pr_fmt(fmt) "keel: " fmt
 
 #include <linux/cpu.h>
@@ -9,128 +9,12 @@
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <linux/uaccess.h>
-#include <uapi/linux/keel.h>
 #include <keel/compat.h>
 #include <keel/vcpu.h>
 #include "device.h"
 #include "run.h"
 
 struct keel_arch_ops keel_ops;
-
-/* --- capabilities ------------------------------------------------------------------------- */
-
-static int cap_nr_vcpus(struct keel_vm *vm)
-{
-	return min(num_online_cpus(), keel_ops.max_vcpus);
-}
-
-static int cap_max_vcpus(struct keel_vm *vm)
-{
-	return keel_ops.max_vcpus;
-}
-
-static int cap_max_vcpu_id(struct keel_vm *vm)
-{
-	return keel_ops.max_vcpu_ids;
-}
-
-static int cap_aspaces(struct keel_vm *vm)
-{
-	return keel_ops.nr_aspaces > 1 ? keel_ops.nr_aspaces : 0;
-}
-
-static int cap_irq(struct keel_vm *vm)
-{
-	return keel_ops.irq_route_set ? 1 : 0;
-}
-
-static int cap_routing(struct keel_vm *vm)
-{
-	return keel_ops.irq_route_set ? KEEL_MAX_GSI : 0;
-}
-
-static int cap_ring(struct keel_vm *vm)
-{
-	return keel_dirty_ring_max();
-}
-
-static int __maybe_unused cap_ring_bitmap(struct keel_vm *vm)
-{
-	return !!keel_dirty_ring_max();
-}
-
-/* In the order of <linux/kvm.h>. */
-static const struct keel_cap core_caps[] = {
-	{ KVM_CAP_USER_MEMORY, 1 },
-	{ KVM_CAP_NR_VCPUS, .get = cap_nr_vcpus },
-	{ KVM_CAP_NR_MEMSLOTS, KEEL_MAX_SLOTS },
-#ifdef KVM_COALESCED_MMIO_PAGE_OFFSET
-	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
-	{ KVM_CAP_COALESCED_PIO, 1 },
-#endif
-	{ KVM_CAP_SYNC_MMU, 1 },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
-	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
-	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
-	{ KVM_CAP_IRQ_ROUTING, .get = cap_routing },
-	{ KVM_CAP_IRQFD, .get = cap_irq },
-	{ KVM_CAP_IRQFD_RESAMPLE, .get = cap_irq },
-	{ KVM_CAP_SIGNAL_MSI, .get = cap_irq },
-	{ KVM_CAP_IOEVENTFD, 1 },
-	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
-	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
-	{ KVM_CAP_MAX_VCPUS, .get = cap_max_vcpus },
-	{ KVM_CAP_MAX_VCPU_ID, .get = cap_max_vcpu_id },
-	{ KVM_CAP_READONLY_MEM, 1 },
-	{ KVM_CAP_DEVICE_CTRL, 1 },
-	{ KVM_CAP_ENABLE_CAP_VM, 1 },
-	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
-	{ KVM_CAP_MULTI_ADDRESS_SPACE, .get = cap_aspaces },
-	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
-	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-	  KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
-	{ KVM_CAP_HALT_POLL, 1 },
-#ifdef KVM_CAP_DIRTY_LOG_RING_ACQ_REL
-	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, .get = cap_ring },
-#endif
-#ifdef KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP
-	{ KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP, .get = cap_ring_bitmap },
-#endif
-	{ KVM_CAP_BINARY_STATS_FD, 1 },
-#ifdef KVM_CAP_USER_MEMORY2
-	{ KVM_CAP_USER_MEMORY2, 1 },
-#endif
-#ifdef KVM_CAP_MEMORY_FAULT_INFO
-	{ KVM_CAP_MEMORY_FAULT_INFO, 1 },
-#endif
-#ifdef KVM_CAP_PRE_FAULT_MEMORY
-	{ KVM_CAP_PRE_FAULT_MEMORY, 1 },
-#endif
-	{ KEEL_CAP_VERSION, KEEL_VERSION },
-};
-
-static const struct keel_cap *find_cap(const struct keel_cap *caps, unsigned int nr,
-				       unsigned long cap)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		if (caps[i].cap == cap)
-			return &caps[i];
-	return NULL;
-}
-
-int keel_cap(struct keel_vm *vm, unsigned long cap)
-{
-	/* The architecture may know better than the core. */
-	const struct keel_cap *row = find_cap(keel_ops.caps, keel_ops.nr_caps, cap);
-
-	if (!row)
-		row = find_cap(core_caps, ARRAY_SIZE(core_caps), cap);
-	if (!row)
-		return 0;
-	return row->get ? row->get(vm) : row->value;
-}
 
 /* --- the device ------------------------------------------------------------------------------- */
 
@@ -147,20 +31,40 @@ static long mmap_size(void)
 	return pages * PAGE_SIZE;
 }
 
+static long get_api_version(void *arg)
+{
+	return *(unsigned long *)arg ? -EINVAL : KVM_API_VERSION;
+}
+
+static long create_vm(void *type)
+{
+	return keel_create_vm(*(unsigned long *)type);
+}
+
+static long check_extension(void *cap)
+{
+	return keel_cap(NULL, *(unsigned long *)cap);
+}
+
+static long get_mmap_size(void *arg)
+{
+	return *(unsigned long *)arg ? -EINVAL : mmap_size();
+}
+
+static const struct keel_ioctl core_ioctls[] = {
+	{ KVM_GET_API_VERSION, .dev = get_api_version },
+	{ KVM_CREATE_VM, .dev = create_vm },
+	{ KVM_CHECK_EXTENSION, .dev = check_extension },
+	{ KVM_GET_VCPU_MMAP_SIZE, .dev = get_mmap_size },
+};
+
+static const struct keel_ioctl_table core_table = KEEL_IOCTL_TABLE(core_ioctls);
+
 static long dev_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 {
-	switch (ioctl) {
-	case KVM_GET_API_VERSION:
-		return arg ? -EINVAL : KVM_API_VERSION;
-	case KVM_CREATE_VM:
-		return keel_create_vm(arg);
-	case KVM_CHECK_EXTENSION:
-		return keel_cap(NULL, arg);
-	case KVM_GET_VCPU_MMAP_SIZE:
-		return arg ? -EINVAL : mmap_size();
-	default:
-		return keel_ops.dev_ioctl ? keel_ops.dev_ioctl(ioctl, arg) : -ENOTTY;
-	}
+	const struct keel_ioctl *row = keel_ioctl_find(&keel_ops.dev_ioctls, &core_table, ioctl);
+
+	return row ? keel_ioctl_call(row, NULL, NULL, arg) : -ENOTTY;
 }
 
 static const struct file_operations dev_fops = {

@@ -166,25 +166,22 @@ static const struct keel_vm_attr *find_vm_attr(const struct kvm_device_attr *att
 	return NULL;
 }
 
-long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl, void __user *argp)
+long keel_vm_attr_ioctl(struct keel_vm *vm, unsigned int ioctl, const struct kvm_device_attr *attr)
 {
 	const struct keel_vm_attr *row;
-	struct kvm_device_attr attr;
 
 	if (!keel_ops.nr_vm_attrs)
 		return -ENOTTY;
-	if (copy_from_user(&attr, argp, sizeof(attr)))
-		return -EFAULT;
-	row = find_vm_attr(&attr);
+	row = find_vm_attr(attr);
 	if (!row)
 		return -ENXIO;
-	if (attr.flags)
+	if (attr->flags)
 		return -EINVAL;
 	switch (ioctl) {
 	case KVM_SET_DEVICE_ATTR:
-		return row->set ? row->set(vm, u64_to_user_ptr(attr.addr)) : -ENXIO;
+		return row->set ? row->set(vm, u64_to_user_ptr(attr->addr)) : -ENXIO;
 	case KVM_GET_DEVICE_ATTR:
-		return row->get ? row->get(vm, u64_to_user_ptr(attr.addr)) : -ENXIO;
+		return row->get ? row->get(vm, u64_to_user_ptr(attr->addr)) : -ENXIO;
 	default:
 		return 0;
 	}
@@ -229,25 +226,23 @@ static long get_vcpu_attr(struct keel_vcpu *vcpu, const struct keel_vcpu_attr *r
 					  put_user((u32)val, (u32 __user *)to);
 }
 
-long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, void __user *argp)
+long keel_vcpu_attr_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl,
+			  const struct kvm_device_attr *attr)
 {
 	const struct keel_vcpu_attr *row;
-	struct kvm_device_attr attr;
 
 	if (!keel_ops.nr_vcpu_attrs)
 		return -ENOTTY;
-	if (copy_from_user(&attr, argp, sizeof(attr)))
-		return -EFAULT;
-	row = find_vcpu_attr(vcpu, &attr);
+	row = find_vcpu_attr(vcpu, attr);
 	if (!row)
 		return -ENXIO;
-	if (attr.flags)
+	if (attr->flags)
 		return -EINVAL;
 	switch (ioctl) {
 	case KVM_SET_DEVICE_ATTR:
-		return set_vcpu_attr(vcpu, row, u64_to_user_ptr(attr.addr));
+		return set_vcpu_attr(vcpu, row, u64_to_user_ptr(attr->addr));
 	case KVM_GET_DEVICE_ATTR:
-		return get_vcpu_attr(vcpu, row, u64_to_user_ptr(attr.addr));
+		return get_vcpu_attr(vcpu, row, u64_to_user_ptr(attr->addr));
 	default:
 		return 0;
 	}

@@ -124,8 +124,8 @@ void keel_regs_reset(struct keel_vcpu *vcpu, const struct keel_reg_table *table)
 	}
 }
 
-unsigned int keel_regs_list(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
-			    u64 *out, unsigned int max)
+static unsigned int list(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
+			 u64 *out64, u32 *out32, unsigned int max)
 {
 	unsigned int i, n, count = 0;
 	const struct keel_reg *reg;
@@ -135,9 +135,26 @@ unsigned int keel_regs_list(const struct keel_vcpu *vcpu, const struct keel_reg_
 		if (!(reg->flags & KEEL_REG_LIST) ||
 		    (reg->visible && !reg->visible(vcpu, reg, KEEL_REG_HOST)))
 			continue;
-		for (n = 0; n < count_of(reg); n++, count++)
-			if (out && count < max)
-				out[count] = reg->id + n;
+		for (n = 0; n < count_of(reg); n++, count++) {
+			if (count >= max)
+				continue;
+			if (out64)
+				out64[count] = reg->id + n;
+			else if (out32)
+				out32[count] = reg->id + n;
+		}
 	}
 	return count;
+}
+
+unsigned int keel_regs_list(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
+			    u64 *out, unsigned int max)
+{
+	return list(vcpu, table, out, NULL, max);
+}
+
+unsigned int keel_regs_list32(const struct keel_vcpu *vcpu, const struct keel_reg_table *table,
+			      u32 *out, unsigned int max)
+{
+	return list(vcpu, table, NULL, out, max);
 }

@@ -6,6 +6,7 @@
 #include <keel/compat.h>
 #include <keel/guest_work.h>
 #include <keel/mmio.h>
+#include <keel/sync_regs.h>
 #include <keel/vcpu.h>
 #include "run.h"
 #include "trace.h"
@@ -142,10 +143,21 @@ static int loop(struct keel_vcpu *vcpu)
 
 static int run(struct keel_vcpu *vcpu)
 {
-	int r = keel_ops.run_begin(vcpu);
+	int (*complete)(struct keel_vcpu *vcpu);
+	int r = keel_sync_regs_in(vcpu);
 
 	if (r)
 		return r;
+	r = keel_ops.run_begin(vcpu);
+	if (r)
+		return r;
+	complete = vcpu->complete;
+	if (unlikely(complete)) {
+		vcpu->complete = NULL;
+		r = complete(vcpu);
+		if (r < 0)
+			return r;
+	}
 	if (vcpu->io.exited) {
 		r = keel_io_complete(vcpu);
 		if (r <= 0)
@@ -182,6 +194,7 @@ int keel_vcpu_run(struct keel_vcpu *vcpu)
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	r = run(vcpu);
 	keel_ops.run_end(vcpu);
+	keel_sync_regs_out(vcpu);
 	if (vcpu->sigset_active) {
 		sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
 		sigemptyset(&current->real_blocked);

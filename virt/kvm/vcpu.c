@@ -12,6 +12,7 @@
 #include <keel/device_attr.h>
 #include <keel/fault.h>
 #include <keel/vcpu.h>
+#include "device.h"
 
 static DEFINE_PER_CPU(struct keel_vcpu *, running);
 static DEFINE_PER_CPU(cpumask_var_t, kick_mask);
@@ -207,8 +208,11 @@ static int vcpu_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static int set_signal_mask(struct keel_vcpu *vcpu, struct kvm_signal_mask __user *arg)
+/* --- ioctls ------------------------------------------------------------------------------ */
+
+static long set_signal_mask(struct keel_vcpu *vcpu, void *data)
 {
+	struct kvm_signal_mask __user *arg = *(void __user **)data;
 	struct kvm_signal_mask head;
 	sigset_t set;
 
@@ -228,80 +232,129 @@ static int set_signal_mask(struct keel_vcpu *vcpu, struct kvm_signal_mask __user
 	return 0;
 }
 
-static long loaded_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg)
+static long translate(struct keel_vcpu *vcpu, void *tr)
 {
-	void __user *argp = (void __user *)arg;
-
-	switch (ioctl) {
-	case KVM_RUN:
-		return arg ? -EINVAL : keel_vcpu_run(vcpu);
-	case KVM_SET_SIGNAL_MASK:
-		return set_signal_mask(vcpu, argp);
-	case KVM_TRANSLATE: {
-		struct kvm_translation tr;
-		int r;
-
-		if (!keel_ops.translate)
-			return -ENOTTY;
-		if (copy_from_user(&tr, argp, sizeof(tr)))
-			return -EFAULT;
-		r = keel_ops.translate(vcpu, &tr);
-		if (!r && copy_to_user(argp, &tr, sizeof(tr)))
-			r = -EFAULT;
-		return r;
-	}
-	case KVM_ENABLE_CAP: {
-		struct kvm_enable_cap cap;
-
-		if (!keel_ops.vcpu_enable_cap)
-			return -ENOTTY;
-		if (copy_from_user(&cap, argp, sizeof(cap)))
-			return -EFAULT;
-		return keel_ops.vcpu_enable_cap(vcpu, &cap);
-	}
-	case KVM_SET_DEVICE_ATTR:
-	case KVM_GET_DEVICE_ATTR:
-	case KVM_HAS_DEVICE_ATTR:
-		return keel_vcpu_attr_ioctl(vcpu, ioctl, argp);
-#ifdef KVM_PRE_FAULT_MEMORY
-	case KVM_PRE_FAULT_MEMORY: {
-		struct kvm_pre_fault_memory range;
-		long r;
-
-		if (copy_from_user(&range, argp, sizeof(range)))
-			return -EFAULT;
-		r = keel_pre_fault(vcpu, &range);
-		/* What was done is told even when the rest failed. */
-		if (copy_to_user(argp, &range, sizeof(range)))
-			r = -EFAULT;
-		return r;
-	}
-#endif
-	default:
-		return keel_ops.vcpu_ioctl(vcpu, ioctl, arg);
-	}
+	return keel_ops.translate ? keel_ops.translate(vcpu, tr) : -ENOTTY;
 }
+
+static long get_mp_state(struct keel_vcpu *vcpu, void *data)
+{
+	struct kvm_mp_state *mp = data;
+	int r = keel_ops.mp_state_sync ? keel_ops.mp_state_sync(vcpu) : 0;
+
+	mp->mp_state = vcpu->mp_state;
+	return r;
+}
+
+static long set_mp_state(struct keel_vcpu *vcpu, void *data)
+{
+	u32 state = ((struct kvm_mp_state *)data)->mp_state;
+	int r;
+
+	if (state >= 32 || !(keel_ops.mp_states & BIT(state)))
+		return -EINVAL;
+	r = keel_ops.mp_state_set ? keel_ops.mp_state_set(vcpu, &state) : 0;
+	if (!r)
+		vcpu->mp_state = state;
+	return r;
+}
+
+static long set_guest_debug(struct keel_vcpu *vcpu, void *data)
+{
+	const struct kvm_guest_debug *dbg = data;
+	u32 old = vcpu->guest_debug;
+	int r;
+
+	if (!keel_ops.guest_debug)
+		return -ENOTTY;
+	if (dbg->control & ~keel_ops.guest_debug_flags)
+		return -EINVAL;
+	vcpu->guest_debug = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control : 0;
+	r = keel_ops.guest_debug(vcpu, dbg, old);
+	if (r)
+		vcpu->guest_debug = old;
+	return r;
+}
+
+static long enable_cap(struct keel_vcpu *vcpu, void *data)
+{
+	const struct kvm_enable_cap *cap = data;
+	const struct keel_cap *row = keel_cap_find(cap->cap);
+
+	if (cap->flags || !row || !row->vcpu_enable)
+		return -EINVAL;
+	return row->vcpu_enable(vcpu, cap);
+}
+
+static long set_attr(struct keel_vcpu *vcpu, void *data)
+{
+	return keel_vcpu_attr_ioctl(vcpu, KVM_SET_DEVICE_ATTR, data);
+}
+
+static long get_attr(struct keel_vcpu *vcpu, void *data)
+{
+	return keel_vcpu_attr_ioctl(vcpu, KVM_GET_DEVICE_ATTR, data);
+}
+
+static long has_attr(struct keel_vcpu *vcpu, void *data)
+{
+	return keel_vcpu_attr_ioctl(vcpu, KVM_HAS_DEVICE_ATTR, data);
+}
+
+static long stats_fd(struct keel_vcpu *vcpu, void *unused)
+{
+	return keel_vcpu_stats_fd(vcpu);
+}
+
+#ifdef KVM_PRE_FAULT_MEMORY
+static long pre_fault(struct keel_vcpu *vcpu, void *range)
+{
+	return keel_pre_fault(vcpu, range);
+}
+#endif
+
+static const struct keel_ioctl core_ioctls[] = {
+	{ KVM_SET_SIGNAL_MASK, KEEL_IOCTL_VALUE, .vcpu = set_signal_mask },
+	{ KVM_TRANSLATE, .vcpu = translate },
+	{ KVM_GET_MP_STATE, .vcpu = get_mp_state },
+	{ KVM_SET_MP_STATE, .vcpu = set_mp_state },
+	{ KVM_SET_GUEST_DEBUG, .vcpu = set_guest_debug },
+	{ KVM_ENABLE_CAP, .vcpu = enable_cap },
+	{ KVM_SET_DEVICE_ATTR, .vcpu = set_attr },
+	{ KVM_GET_DEVICE_ATTR, .vcpu = get_attr },
+	{ KVM_HAS_DEVICE_ATTR, .vcpu = has_attr },
+	{ KVM_GET_STATS_FD, KEEL_IOCTL_ASYNC, .vcpu = stats_fd },
+#ifdef KVM_PRE_FAULT_MEMORY
+	/* What was done is told even when the rest failed. */
+	{ KVM_PRE_FAULT_MEMORY, KEEL_IOCTL_TELL, .vcpu = pre_fault },
+#endif
+};
+
+static const struct keel_ioctl_table core_table = KEEL_IOCTL_TABLE(core_ioctls);
 
 static long vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 {
 	struct keel_vcpu *vcpu = file->private_data;
+	const struct keel_ioctl *row = NULL;
 	long r;
 
 	if (vcpu->vm->mm != current->mm)
 		return -EIO;
-	if (_IOC_TYPE(ioctl) != KVMIO)
+	if (ioctl != KVM_RUN) {
+		if (_IOC_TYPE(ioctl) != KVMIO)
+			return -EINVAL;
+		row = keel_ioctl_find(&keel_ops.vcpu_ioctls, &core_table, ioctl);
+		if (!row)
+			return -ENOTTY;
+		if (row->flags & KEEL_IOCTL_ASYNC)
+			return keel_ioctl_call(row, vcpu->vm, vcpu, arg);
+	} else if (arg) {
 		return -EINVAL;
-	if (ioctl == KVM_GET_STATS_FD)
-		return keel_vcpu_stats_fd(vcpu);
-	if (keel_ops.vcpu_async_ioctl) {
-		r = keel_ops.vcpu_async_ioctl(vcpu, ioctl, arg);
-		if (r != -ENOTTY)
-			return r;
 	}
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	keel_vcpu_load(vcpu);
-	r = loaded_ioctl(vcpu, ioctl, arg);
+	r = row ? keel_ioctl_call(row, vcpu->vm, vcpu, arg) : keel_vcpu_run(vcpu);
 	keel_vcpu_put(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	return r;

@@ -129,55 +129,102 @@ err_free:
 
 /* --- ioctls ---------------------------------------------------------------------------- */
 
-static int set_memory_region(struct keel_vm *vm, void __user *argp)
+static long create_vcpu(struct keel_vm *vm, void *id)
 {
-	struct kvm_userspace_memory_region mem;
-	struct keel_region region;
+	return keel_create_vcpu(vm, *(unsigned long *)id);
+}
 
-	if (copy_from_user(&mem, argp, sizeof(mem)))
-		return -EFAULT;
-	region = (struct keel_region){
-		.slot = mem.slot, .flags = mem.flags, .gpa = mem.guest_phys_addr,
-		.size = mem.memory_size, .hva = mem.userspace_addr,
+static long check_extension(struct keel_vm *vm, void *cap)
+{
+	return keel_cap(vm, *(unsigned long *)cap);
+}
+
+static long set_memory_region(struct keel_vm *vm, void *data)
+{
+	const struct kvm_userspace_memory_region *mem = data;
+	const struct keel_region region = {
+		.slot = mem->slot, .flags = mem->flags, .gpa = mem->guest_phys_addr,
+		.size = mem->memory_size, .hva = mem->userspace_addr,
 	};
+
 	return keel_set_memory_region(vm, &region, false);
 }
 
 #ifdef KVM_SET_USER_MEMORY_REGION2
-static int set_memory_region2(struct keel_vm *vm, void __user *argp)
+static long set_memory_region2(struct keel_vm *vm, void *data)
 {
-	struct kvm_userspace_memory_region2 mem;
-	struct keel_region region;
-
-	if (copy_from_user(&mem, argp, sizeof(mem)))
-		return -EFAULT;
 	/* guest_memfd is absent: with its flag refused, its fields and the padding mean nothing. */
-	region = (struct keel_region){
-		.slot = mem.slot, .flags = mem.flags, .gpa = mem.guest_phys_addr,
-		.size = mem.memory_size, .hva = mem.userspace_addr,
-	};
-	return keel_set_memory_region(vm, &region, false);
+	BUILD_BUG_ON(offsetof(struct kvm_userspace_memory_region2, guest_memfd_offset) !=
+		     sizeof(struct kvm_userspace_memory_region));
+	return set_memory_region(vm, data);
 }
 #endif
 
-static int irq_line(struct keel_vm *vm, void __user *argp, bool status)
+static long get_dirty_log(struct keel_vm *vm, void *log)
 {
-	struct kvm_irq_level level;
-	int r;
-
-	if (copy_from_user(&level, argp, sizeof(level)))
-		return -EFAULT;
-	if (!keel_ops.irqchip_ready || !keel_ops.irqchip_ready(vm))
-		return -ENXIO;
-	r = keel_set_irq(vm, KEEL_IRQ_SOURCE_USER, level.irq, level.level, status);
-	if (!status)
-		return 0;	/* only the other call tells, and an unused line is no error */
-	level.status = r;
-	return copy_to_user(argp, &level, sizeof(level)) ? -EFAULT : 0;
+	return keel_get_dirty_log(vm, log);
 }
 
-static int set_routing(struct keel_vm *vm, struct kvm_irq_routing __user *argp)
+static long clear_dirty_log(struct keel_vm *vm, void *log)
 {
+	return keel_clear_dirty_log(vm, log);
+}
+
+static long reset_dirty_rings(struct keel_vm *vm, void *unused)
+{
+	return keel_dirty_rings_reset(vm);
+}
+
+static long register_coalesced(struct keel_vm *vm, void *zone)
+{
+	return keel_coalesced_register(vm, zone);
+}
+
+static long unregister_coalesced(struct keel_vm *vm, void *zone)
+{
+	return keel_coalesced_unregister(vm, zone);
+}
+
+static long irqfd(struct keel_vm *vm, void *args)
+{
+	return keel_irqfd(vm, args);
+}
+
+static long ioeventfd(struct keel_vm *vm, void *args)
+{
+	return keel_ioeventfd(vm, args);
+}
+
+static long signal_msi(struct keel_vm *vm, void *msi)
+{
+	return keel_signal_msi(vm, msi);
+}
+
+static long irq_line(struct keel_vm *vm, void *data)
+{
+	const struct kvm_irq_level *level = data;
+
+	if (!keel_ops.irqchip_ready || !keel_ops.irqchip_ready(vm))
+		return -ENXIO;
+	/* Only the other call tells, and an unused line is no error. */
+	keel_set_irq(vm, KEEL_IRQ_SOURCE_USER, level->irq, level->level, false);
+	return 0;
+}
+
+static long irq_line_status(struct keel_vm *vm, void *data)
+{
+	struct kvm_irq_level *level = data;
+
+	if (!keel_ops.irqchip_ready || !keel_ops.irqchip_ready(vm))
+		return -ENXIO;
+	level->status = keel_set_irq(vm, KEEL_IRQ_SOURCE_USER, level->irq, level->level, true);
+	return 0;
+}
+
+/* Not a list of the engine's: too many entries are EINVAL here. */
+static long set_routing(struct keel_vm *vm, void *data)
+{
+	struct kvm_irq_routing __user *argp = *(void __user **)data;
 	struct kvm_irq_routing_entry *entries = NULL;
 	struct kvm_irq_routing head;
 	int r;
@@ -198,158 +245,89 @@ static int set_routing(struct keel_vm *vm, struct kvm_irq_routing __user *argp)
 	return r;
 }
 
-static int create_device(struct keel_vm *vm, void __user *argp)
+static long create_device(struct keel_vm *vm, void *args)
 {
-	struct kvm_create_device args;
-	int r;
-
-	if (copy_from_user(&args, argp, sizeof(args)))
-		return -EFAULT;
-	r = keel_create_device(vm, &args);
-	if (!r && copy_to_user(argp, &args, sizeof(args)))
-		r = -EFAULT;
-	return r;
+	return keel_create_device(vm, args);
 }
 
-static int halt_poll_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+static long set_attr(struct keel_vm *vm, void *data)
 {
-	if (cap->flags || cap->args[0] != (unsigned int)cap->args[0])
-		return -EINVAL;
-	WRITE_ONCE(vm->max_halt_poll_ns, cap->args[0]);
-	smp_wmb();	/* pairs with poll_limit() */
-	WRITE_ONCE(vm->max_halt_poll_set, true);
-	return 0;
+	return keel_vm_attr_ioctl(vm, KVM_SET_DEVICE_ATTR, data);
 }
 
-static int dirty_log_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+static long get_attr(struct keel_vm *vm, void *data)
 {
-	u64 allowed = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
-
-	/* INITIALLY_SET only makes sense with manual protection. */
-	if (cap->args[0] & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
-		allowed |= KVM_DIRTY_LOG_INITIALLY_SET;
-	if (cap->flags || cap->args[0] & ~allowed)
-		return -EINVAL;
-	mutex_lock(&vm->slots_lock);	/* a slot is made under one setting */
-	vm->manual_dirty_log = cap->args[0];
-	mutex_unlock(&vm->slots_lock);
-	return 0;
+	return keel_vm_attr_ioctl(vm, KVM_GET_DEVICE_ATTR, data);
 }
 
-static int dirty_ring_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+static long has_attr(struct keel_vm *vm, void *data)
 {
-	if (!keel_cap(vm, cap->cap) || cap->flags)
-		return -EINVAL;
-	if (cap->args[0] != (u32)cap->args[0])
-		return -EINVAL;
-	return keel_enable_dirty_ring(vm, cap->args[0]);
+	return keel_vm_attr_ioctl(vm, KVM_HAS_DEVICE_ATTR, data);
 }
 
-#ifdef KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP
-static int ring_bitmap_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+static long stats_fd(struct keel_vm *vm, void *unused)
 {
-	if (!keel_cap(vm, cap->cap) || cap->flags)
-		return -EINVAL;
-	return keel_enable_dirty_ring_bitmap(vm);
+	return keel_vm_stats_fd(vm);
 }
-#endif
 
-static int enable_cap(struct keel_vm *vm, void __user *argp)
+static long enable_cap(struct keel_vm *vm, void *data)
 {
-	struct kvm_enable_cap cap;
-	int r;
+	const struct kvm_enable_cap *cap = data;
+	const struct keel_cap *row = keel_cap_find(cap->cap);
+	int r = 0;
 
-	if (copy_from_user(&cap, argp, sizeof(cap)))
-		return -EFAULT;
+	if (cap->flags || !row || !(row->enable || row->setting))
+		return -EINVAL;
+	if (row->valid && cap->args[0] & ~row->valid)
+		return -EINVAL;
 	mutex_lock(&vm->lock);
-	switch (cap.cap) {
-	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
-		r = dirty_log_cap(vm, &cap);
-		break;
-	case KVM_CAP_HALT_POLL:
-		r = halt_poll_cap(vm, &cap);
-		break;
-#ifdef KVM_CAP_DIRTY_LOG_RING_ACQ_REL
-	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
-#endif
-	case KVM_CAP_DIRTY_LOG_RING:
-		r = dirty_ring_cap(vm, &cap);
-		break;
-#ifdef KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP
-	case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP:
-		r = ring_bitmap_cap(vm, &cap);
-		break;
-#endif
-	default:
-		r = keel_ops.vm_enable_cap ? keel_ops.vm_enable_cap(vm, &cap) : -EINVAL;
-	}
+	if (row->before_vcpus && vm->created_vcpus)
+		r = -EINVAL;
+	else if (row->enable)
+		r = row->enable(vm, cap);
+	else
+		WRITE_ONCE(*(u64 *)((void *)vm + row->setting), cap->args[0]);
 	mutex_unlock(&vm->lock);
 	return r;
 }
 
-#define COPY_IN_AND(type, argp, call)					\
-({									\
-	type in;							\
-									\
-	copy_from_user(&in, argp, sizeof(in)) ? -EFAULT : call;	\
-})
+static const struct keel_ioctl core_ioctls[] = {
+	{ KVM_IRQ_LINE, .vm = irq_line },
+	{ KVM_IRQ_LINE_STATUS, .vm = irq_line_status },
+	{ KVM_SIGNAL_MSI, .vm = signal_msi },
+	{ KVM_CREATE_VCPU, .vm = create_vcpu },
+	{ KVM_CHECK_EXTENSION, .vm = check_extension },
+	{ KVM_ENABLE_CAP, .vm = enable_cap },
+	{ KVM_SET_USER_MEMORY_REGION, .vm = set_memory_region },
+#ifdef KVM_SET_USER_MEMORY_REGION2
+	{ KVM_SET_USER_MEMORY_REGION2, .vm = set_memory_region2 },
+#endif
+	{ KVM_GET_DIRTY_LOG, .vm = get_dirty_log },
+	{ KVM_CLEAR_DIRTY_LOG, KEEL_IOCTL_IN, .vm = clear_dirty_log },
+	{ KVM_RESET_DIRTY_RINGS, .vm = reset_dirty_rings },
+	{ KVM_REGISTER_COALESCED_MMIO, .vm = register_coalesced },
+	{ KVM_UNREGISTER_COALESCED_MMIO, .vm = unregister_coalesced },
+	{ KVM_IRQFD, .vm = irqfd },
+	{ KVM_IOEVENTFD, .vm = ioeventfd },
+	{ KVM_SET_GSI_ROUTING, KEEL_IOCTL_VALUE, .vm = set_routing },
+	{ KVM_CREATE_DEVICE, .vm = create_device },
+	{ KVM_SET_DEVICE_ATTR, .vm = set_attr },
+	{ KVM_GET_DEVICE_ATTR, .vm = get_attr },
+	{ KVM_HAS_DEVICE_ATTR, .vm = has_attr },
+	{ KVM_GET_STATS_FD, .vm = stats_fd },
+};
+
+static const struct keel_ioctl_table core_table = KEEL_IOCTL_TABLE(core_ioctls);
 
 static long vm_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 {
 	struct keel_vm *vm = file->private_data;
-	void __user *argp = (void __user *)arg;
+	const struct keel_ioctl *row;
 
 	if (vm->mm != current->mm)
 		return -EIO;
-	switch (ioctl) {
-	case KVM_CREATE_VCPU:
-		return keel_create_vcpu(vm, arg);
-	case KVM_CHECK_EXTENSION:
-		return keel_cap(vm, arg);
-	case KVM_ENABLE_CAP:
-		return enable_cap(vm, argp);
-	case KVM_SET_USER_MEMORY_REGION:
-		return set_memory_region(vm, argp);
-#ifdef KVM_SET_USER_MEMORY_REGION2
-	case KVM_SET_USER_MEMORY_REGION2:
-		return set_memory_region2(vm, argp);
-#endif
-	case KVM_GET_DIRTY_LOG:
-		return COPY_IN_AND(struct kvm_dirty_log, argp, keel_get_dirty_log(vm, &in));
-	case KVM_CLEAR_DIRTY_LOG:
-		return COPY_IN_AND(struct kvm_clear_dirty_log, argp,
-				   keel_clear_dirty_log(vm, &in));
-	case KVM_RESET_DIRTY_RINGS:
-		return keel_dirty_rings_reset(vm);
-	case KVM_REGISTER_COALESCED_MMIO:
-		return COPY_IN_AND(struct kvm_coalesced_mmio_zone, argp,
-				   keel_coalesced_register(vm, &in));
-	case KVM_UNREGISTER_COALESCED_MMIO:
-		return COPY_IN_AND(struct kvm_coalesced_mmio_zone, argp,
-				   keel_coalesced_unregister(vm, &in));
-	case KVM_IRQFD:
-		return COPY_IN_AND(struct kvm_irqfd, argp, keel_irqfd(vm, &in));
-	case KVM_IOEVENTFD:
-		return COPY_IN_AND(struct kvm_ioeventfd, argp, keel_ioeventfd(vm, &in));
-	case KVM_SIGNAL_MSI:
-		return COPY_IN_AND(struct kvm_msi, argp, keel_signal_msi(vm, &in));
-	case KVM_IRQ_LINE:
-		return irq_line(vm, argp, false);
-	case KVM_IRQ_LINE_STATUS:
-		return irq_line(vm, argp, true);
-	case KVM_SET_GSI_ROUTING:
-		return set_routing(vm, argp);
-	case KVM_CREATE_DEVICE:
-		return create_device(vm, argp);
-	case KVM_GET_STATS_FD:
-		return keel_vm_stats_fd(vm);
-	case KVM_SET_DEVICE_ATTR:
-	case KVM_GET_DEVICE_ATTR:
-	case KVM_HAS_DEVICE_ATTR:
-		return keel_vm_attr_ioctl(vm, ioctl, argp);
-	default:
-		return keel_ops.vm_ioctl(vm, ioctl, arg);
-	}
+	row = keel_ioctl_find(&keel_ops.vm_ioctls, &core_table, ioctl);
+	return row ? keel_ioctl_call(row, vm, NULL, arg) : -ENOTTY;
 }
 
 static int vm_release(struct inode *inode, struct file *file)

@@ -39,11 +39,59 @@ static int cap_disable_exits(struct keel_vm *vm)
 	return r;
 }
 
-/* Stores are ordered here: the ring without acquire and release works as well. */
-static int cap_ring(struct keel_vm *vm)
+/* --- KVM_ENABLE_CAP -------------------------------------------------------------------------------- */
+
+#define SETTING(field_) .setting = offsetof(struct x86_vm, field_)
+
+/* The old call takes anything. */
+static int disable_quirks(struct keel_vm *vm, const struct kvm_enable_cap *cap)
 {
-	return keel_dirty_ring_max();
+	to_x86_vm(vm)->quirks_off = cap->args[0] & QUIRKS;
+	return 0;
 }
+
+static int disable_exits(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (cap->args[0] & ~(u64)cap_disable_exits(NULL))
+		return -EINVAL;
+	to_x86_vm(vm)->disabled_exits |= cap->args[0];
+	return 0;
+}
+
+static int set_x2apic_api(struct keel_vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (cap->args[0] & KVM_X2APIC_API_USE_32BIT_IDS)
+		to_x86_vm(vm)->x2apic_ids = true;
+	if (cap->args[0] & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		to_x86_vm(vm)->x2apic_no_bcast = true;
+	return 0;
+}
+
+#ifdef KVM_CAP_X86_APIC_BUS_CYCLES_NS
+static int set_apic_bus(struct keel_vm *core, const struct kvm_enable_cap *cap)
+{
+	struct x86_vm *vm = to_x86_vm(core);
+	u64 ns = cap->args[0];
+
+	/* The timer's longest period must not overflow: 32-bit count, divided by up to 128. */
+	if (!ns || ns > U64_MAX / U32_MAX / 128 || ns > U32_MAX)
+		return -EINVAL;
+	if (!x86_irqchip_in_kernel(vm))
+		return -ENXIO;
+	if (core->created_vcpus)
+		return -EINVAL;
+	vm->apic_bus_cycle_ns = ns;
+	return 0;
+}
+#endif
+
+static int enforce_pv_cpuid(struct keel_vcpu *vcpu, const struct kvm_enable_cap *cap)
+{
+	to_x86(vcpu)->enforce_pv_cpuid = cap->args[0];
+	return 0;
+}
+
+/* --- the table -------------------------------------------------------------------------------------- */
 
 const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_IRQCHIP, 1 },
@@ -59,18 +107,15 @@ const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_PIT2, 1 },
 	{ KVM_CAP_PIT_STATE2, 1 },
 	{ KVM_CAP_REINJECT_CONTROL, 1 },
-	{ KVM_CAP_MP_STATE, 1 },
 	{ KVM_CAP_USER_NMI, 1 },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG2, .get = x86_guestdbg_cap },
 	{ KVM_CAP_MCE, 32 },
 	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
 	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
-	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
-	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, 1, SETTING(exception_payload) },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1, SETTING(triple_fault_event) },
 	{ KVM_CAP_DEBUGREGS, 1 },
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
 	{ KVM_CAP_XSAVE, 1 },
@@ -83,25 +128,24 @@ const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_VM_TSC_CONTROL, .get = cap_tsc_control },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
-	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
-	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
-	{ KVM_CAP_X2APIC_API, X2APIC_FLAGS },
-	{ KVM_CAP_DISABLE_QUIRKS, 1 },
-	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS },
-	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_disable_exits },
-	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1, .valid = U32_MAX, .enable = x86_enable_split },
+	{ KVM_CAP_X2APIC_API, X2APIC_FLAGS, .valid = X2APIC_FLAGS, .enable = set_x2apic_api },
+	{ KVM_CAP_DISABLE_QUIRKS, 1, .enable = disable_quirks },
+	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS, .valid = QUIRKS, SETTING(quirks_off) },
+	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_disable_exits, .enable = disable_exits,
+	  .before_vcpus = true },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
-	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },
-	{ KVM_CAP_X86_USER_SPACE_MSR, MSR_EXITS },
+	{ KVM_CAP_MSR_PLATFORM_INFO, 1, SETTING(user_cpuid_fault_ok) },
+	{ KVM_CAP_X86_USER_SPACE_MSR, MSR_EXITS, .valid = MSR_EXITS, SETTING(user_msr_mask) },
 	{ KVM_CAP_X86_MSR_FILTER, 1 },
-	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1, .vcpu_enable = enforce_pv_cpuid },
 	{ KVM_CAP_SREGS2, 1 },
-	{ KVM_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
-	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
+	{ KVM_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS, .valid = HYPERCALL_EXITS,
+	  SETTING(hypercall_exits) },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1, .valid = 1, SETTING(exit_on_emul_error) },
 	{ KVM_CAP_STEAL_TIME, 1 },
-	{ KVM_CAP_DIRTY_LOG_RING, .get = cap_ring },
 #ifdef KVM_CAP_X86_APIC_BUS_CYCLES_NS
-	{ KVM_CAP_X86_APIC_BUS_CYCLES_NS, 1 },
+	{ KVM_CAP_X86_APIC_BUS_CYCLES_NS, 1, .enable = set_apic_bus },
 #endif
 #ifdef KVM_CAP_VM_TYPES
 	{ KVM_CAP_VM_TYPES, BIT(KVM_X86_DEFAULT_VM) },
@@ -109,120 +153,3 @@ const struct keel_cap x86_caps[] = {
 };
 
 const unsigned int x86_nr_caps = ARRAY_SIZE(x86_caps);
-
-/* --- KVM_ENABLE_CAP -------------------------------------------------------------------------------- */
-
-static int disable_exits(struct x86_vm *vm, u64 exits)
-{
-	if (exits & ~(u64)cap_disable_exits(NULL))
-		return -EINVAL;
-	if (vm->core.created_vcpus)
-		return -EINVAL;
-	vm->disabled_exits |= exits;
-	return 0;
-}
-
-static int set_x2apic_api(struct x86_vm *vm, u64 flags)
-{
-	if (flags & ~X2APIC_FLAGS)
-		return -EINVAL;
-	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
-		vm->x2apic_ids = true;
-	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
-		vm->x2apic_no_bcast = true;
-	return 0;
-}
-
-static int set_max_vcpu_id(struct x86_vm *vm, u64 ids)
-{
-	if (!ids || ids > keel_ops.max_vcpu_ids || vm->core.created_vcpus)
-		return -EINVAL;
-	/* Once set, it stays; the same value again is fine. */
-	if (vm->max_ids_set && vm->core.max_vcpu_ids != ids)
-		return -EINVAL;
-	vm->core.max_vcpu_ids = ids;
-	vm->max_ids_set = true;
-	return 0;
-}
-
-#ifdef KVM_CAP_X86_APIC_BUS_CYCLES_NS
-static int set_apic_bus(struct x86_vm *vm, u64 ns)
-{
-	/* The timer's longest period must not overflow: 32-bit count, divided by up to 128. */
-	if (!ns || ns > U64_MAX / U32_MAX / 128 || ns > U32_MAX)
-		return -EINVAL;
-	if (!x86_irqchip_in_kernel(vm))
-		return -ENXIO;
-	if (vm->core.created_vcpus)
-		return -EINVAL;
-	vm->apic_bus_cycle_ns = ns;
-	return 0;
-}
-#endif
-
-int x86_vm_enable_cap(struct keel_vm *core, const struct kvm_enable_cap *cap)
-{
-	struct x86_vm *vm = to_x86_vm(core);
-	u64 arg = cap->args[0];
-
-	if (cap->flags)
-		return -EINVAL;
-	switch (cap->cap) {
-	case KVM_CAP_DISABLE_QUIRKS2:
-		if (arg & ~QUIRKS)
-			return -EINVAL;
-		vm->quirks_off = arg;
-		return 0;
-	case KVM_CAP_DISABLE_QUIRKS:
-		vm->quirks_off = arg & QUIRKS;	/* the old call takes anything */
-		return 0;
-	case KVM_CAP_SPLIT_IRQCHIP:
-		return arg == (u32)arg ? x86_enable_split(vm, arg) : -EINVAL;
-	case KVM_CAP_X2APIC_API:
-		return set_x2apic_api(vm, arg);
-	case KVM_CAP_X86_DISABLE_EXITS:
-		return disable_exits(vm, arg);
-	case KVM_CAP_MSR_PLATFORM_INFO:
-		vm->user_cpuid_fault_ok = arg;
-		return 0;
-	case KVM_CAP_EXCEPTION_PAYLOAD:
-		vm->exception_payload = arg;
-		return 0;
-	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
-		vm->triple_fault_event = arg;
-		return 0;
-	case KVM_CAP_X86_USER_SPACE_MSR:
-		if (arg & ~(u64)MSR_EXITS)
-			return -EINVAL;
-		vm->user_msr_mask = arg;
-		return 0;
-	case KVM_CAP_EXIT_HYPERCALL:
-		if (arg & ~HYPERCALL_EXITS)
-			return -EINVAL;
-		vm->hypercall_exits = arg;
-		return 0;
-	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
-		if (arg & ~1ull)
-			return -EINVAL;
-		vm->exit_on_emul_error = arg;
-		return 0;
-	case KVM_CAP_MAX_VCPU_ID:
-		return set_max_vcpu_id(vm, arg);
-#ifdef KVM_CAP_X86_APIC_BUS_CYCLES_NS
-	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
-		return set_apic_bus(vm, arg);
-#endif
-	default:
-		return -EINVAL;
-	}
-}
-
-int x86_vcpu_enable_cap(struct keel_vcpu *vcpu, const struct kvm_enable_cap *cap)
-{
-	struct x86_vcpu *v = to_x86(vcpu);
-
-	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
-		return -EINVAL;
-	v->enforce_pv_cpuid = cap->args[0];
-	return 0;
-}

@@ -2,13 +2,13 @@
 /* kvmclock: the pages that guests read their time from, and the ioctls about time. */
 #include <linux/ktime.h>
 #include <linux/math64.h>
-#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 #include <asm/msr.h>
 #include <asm/pvclock.h>
 #include <asm/tsc.h>
 #include <uapi/asm/kvm_para.h>
 #include "clock.h"
+#include "ioctl.h"
 #include "irqchip.h"
 #include "trace.h"
 
@@ -375,75 +375,80 @@ void x86_clock_resumed(void)
 
 /* --- ioctls --- */
 
-static int get_clock(struct x86_vm *vm, void __user *argp)
+long x86_get_clock(struct keel_vm *vm, void *out)
 {
-	struct kvm_clock_data data = {};
+	struct kvm_clock_data *data = out;
 	struct x86_host_time t;
 	bool exact, master;
 
-	data.clock = read_clock(vm, &t, &exact, &master);
+	data->clock = read_clock(to_x86_vm(vm), &t, &exact, &master);
 	if (master) {
-		data.flags = KVM_CLOCK_TSC_STABLE;
+		data->flags = KVM_CLOCK_TSC_STABLE;
 		if (exact) {
-			data.flags |= KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
-			data.realtime = t.real_ns;
-			data.host_tsc = t.tsc;
+			data->flags |= KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
+			data->realtime = t.real_ns;
+			data->host_tsc = t.tsc;
 		}
 	}
-	return copy_to_user(argp, &data, sizeof(data)) ? -EFAULT : 0;
+	return 0;
 }
 
-static int set_clock(struct x86_vm *vm, const void __user *argp)
+long x86_set_clock(struct keel_vm *core, void *in)
 {
-	struct kvm_clock_data data;
+	struct x86_vm *vm = to_x86_vm(core);
+	const struct kvm_clock_data *data = in;
 	struct x86_host_time t;
-	u64 ns;
+	u64 ns = data->clock;
 
-	if (copy_from_user(&data, argp, sizeof(data)))
-		return -EFAULT;
-	if (data.flags & ~VALID_CLOCK_FLAGS)
+	if (data->flags & ~VALID_CLOCK_FLAGS)
 		return -EINVAL;
 	raw_spin_lock(&vm->clock.lock);
-	ns = data.clock;
-	if (data.flags & KVM_CLOCK_REALTIME) {
+	if (data->flags & KVM_CLOCK_REALTIME) {
 		/* Time that passed since the value was taken, perhaps on another host. */
 		x86_host_time(&t);
-		if (t.real_ns > data.realtime)
-			ns += t.real_ns - data.realtime;
+		if (t.real_ns > data->realtime)
+			ns += t.real_ns - data->realtime;
 	}
 	retake(vm, &ns);
 	raw_spin_unlock(&vm->clock.lock);
 	return 0;
 }
 
-/**
- * x86_clock_vm_ioctl - KVM_GET_CLOCK, KVM_SET_CLOCK, KVM_GET_TSC_KHZ, KVM_SET_TSC_KHZ on a VM
- * @vm: the VM
- * @ioctl: number
- * @arg: argument
- *
- * Return: -ENOTTY when it is another ioctl.
- */
-long x86_clock_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg)
+long x86_vm_get_tsc_khz(struct keel_vm *vm, void *unused)
 {
-	u32 khz;
+	return READ_ONCE(to_x86_vm(vm)->clock.default_khz);
+}
 
-	switch (ioctl) {
-	case KVM_GET_CLOCK:
-		return get_clock(vm, (void __user *)arg);
-	case KVM_SET_CLOCK:
-		return set_clock(vm, (void __user *)arg);
-	case KVM_GET_TSC_KHZ:
-		return READ_ONCE(vm->clock.default_khz);
-	case KVM_SET_TSC_KHZ:
-		khz = (u32)arg ?: tsc_khz;
-		if (!x86_tsc_khz_possible(khz))
-			return -EINVAL;
-		WRITE_ONCE(vm->clock.default_khz, khz);
-		return 0;
-	default:
-		return -ENOTTY;
-	}
+long x86_vm_set_tsc_khz(struct keel_vm *vm, void *data)
+{
+	u32 khz = (u32)*(unsigned long *)data ?: tsc_khz;
+
+	if (!x86_tsc_khz_possible(khz))
+		return -EINVAL;
+	WRITE_ONCE(to_x86_vm(vm)->clock.default_khz, khz);
+	return 0;
+}
+
+long x86_get_tsc_khz(struct keel_vcpu *vcpu, void *unused)
+{
+	return to_x86(vcpu)->tsc_khz;
+}
+
+long x86_set_tsc_khz(struct keel_vcpu *vcpu, void *data)
+{
+	return x86_tsc_set_khz(to_x86(vcpu), (u32)*(unsigned long *)data ?: tsc_khz);
+}
+
+/* The VMM has stopped the guest: its watchdogs should know. */
+long x86_kvmclock_ctrl(struct keel_vcpu *vcpu, void *unused)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+
+	if (!v->clock_active)
+		return -EINVAL;
+	v->clock_stopped = true;
+	keel_request(vcpu, X86_REQ_CLOCK);
+	return 0;
 }
 
 static int get_tsc_offset(struct keel_vcpu *vcpu, u64 *val)
@@ -463,33 +468,6 @@ const struct keel_vcpu_attr x86_vcpu_attrs[] = {
 	  .get = get_tsc_offset, .set = set_tsc_offset },
 };
 const unsigned int x86_nr_vcpu_attrs = ARRAY_SIZE(x86_vcpu_attrs);
-
-/**
- * x86_clock_ioctl - the same on a vCPU, and KVM_KVMCLOCK_CTRL
- * @v: the vCPU, loaded
- * @ioctl: number
- * @arg: argument
- *
- * Return: -ENOTTY when it is another ioctl.
- */
-long x86_clock_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
-{
-	switch (ioctl) {
-	case KVM_GET_TSC_KHZ:
-		return v->tsc_khz;
-	case KVM_SET_TSC_KHZ:
-		return x86_set_tsc_khz(v, (u32)arg ?: tsc_khz);
-	case KVM_KVMCLOCK_CTRL:
-		/* The VMM has stopped the guest: its watchdogs should know. */
-		if (!v->clock_active)
-			return -EINVAL;
-		v->clock_stopped = true;
-		keel_request(&v->core, X86_REQ_CLOCK);
-		return 0;
-	default:
-		return -ENOTTY;
-	}
-}
 
 /* --- life --- */
 

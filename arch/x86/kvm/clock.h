@@ -36,6 +36,7 @@ void x86_tsc_tell_backend(struct x86_vcpu *v);
 /** x86_tsc_join - a new vCPU: its TSC is that of the others */
 void x86_tsc_join(struct x86_vcpu *v);
 void x86_tsc_set_offset(struct x86_vcpu *v, u64 offset);
+int x86_tsc_set_khz(struct x86_vcpu *v, u32 khz);
 bool x86_tsc_khz_possible(u32 khz);
 u64 x86_tsc_scale(const struct x86_vcpu *v, u64 host_ticks);
 /* Rate at which the guest's TSC really advances on this CPU. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest's CPUID: KVM_SET_CPUID2, KVM_GET_CPUID2, the CPUID exit, and what its bits imply. */
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 #include <uapi/asm/kvm_para.h>
 #include "cpuid.h"
+#include "ioctl.h"
 #include "trace.h"
 
 #define B(feature) BIT((feature) & 31)
@@ -364,82 +364,45 @@ out:
 	return r;
 }
 
-static int set_cpuid2(struct x86_vcpu *v, const struct kvm_cpuid2 __user *user)
+long x86_set_cpuid2(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_cpuid_entry2 *entries;
-	struct kvm_cpuid2 head;
+	const struct kvm_cpuid2 *c = data;
+	struct kvm_cpuid_entry2 *entries = alloc(c->nent);
 
-	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
-	if (head.nent > X86_MAX_CPUID_ENTRIES)
-		return -E2BIG;
-	entries = alloc(head.nent);
 	if (!entries)
 		return -ENOMEM;
-	if (copy_from_user(entries, user->entries, head.nent * sizeof(*entries))) {
-		kvfree(entries);
-		return -EFAULT;
-	}
-	return install(v, entries, head.nent);
+	memcpy(entries, c->entries, c->nent * sizeof(*entries));
+	return install(to_x86(vcpu), entries, c->nent);
 }
 
 /* The first form of the ioctl: no subleaves. */
-static int set_cpuid(struct x86_vcpu *v, const struct kvm_cpuid __user *user)
+long x86_set_cpuid(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_cpuid_entry2 *entries;
-	struct kvm_cpuid_entry old;
-	struct kvm_cpuid head;
+	const struct kvm_cpuid *c = data;
+	struct kvm_cpuid_entry2 *entries = alloc(c->nent);
 	u32 i;
 
-	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
-	if (head.nent > X86_MAX_CPUID_ENTRIES)
-		return -E2BIG;
-	entries = alloc(head.nent);
 	if (!entries)
 		return -ENOMEM;
-	for (i = 0; i < head.nent; i++) {
-		if (copy_from_user(&old, &user->entries[i], sizeof(old))) {
-			kvfree(entries);
-			return -EFAULT;
-		}
-		entries[i].function = old.function;
-		entries[i].eax = old.eax;
-		entries[i].ebx = old.ebx;
-		entries[i].ecx = old.ecx;
-		entries[i].edx = old.edx;
+	for (i = 0; i < c->nent; i++) {
+		const struct kvm_cpuid_entry *old = &c->entries[i];
+
+		entries[i].function = old->function;
+		entries[i].eax = old->eax;
+		entries[i].ebx = old->ebx;
+		entries[i].ecx = old->ecx;
+		entries[i].edx = old->edx;
 	}
-	return install(v, entries, head.nent);
+	return install(to_x86(vcpu), entries, c->nent);
 }
 
-static int get_cpuid2(struct x86_vcpu *v, struct kvm_cpuid2 __user *user)
+long x86_get_cpuid2(struct keel_vcpu *vcpu, void *data)
 {
-	const struct x86_cpuid *c = &v->cpuid;
-	struct kvm_cpuid2 head;
+	const struct x86_cpuid *c = &to_x86(vcpu)->cpuid;
+	struct kvm_cpuid2 *out = data;
 
-	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
-	if (head.nent < c->nr)
-		return -E2BIG;
-	head.nent = c->nr;
-	if (copy_to_user(user->entries, c->entries, c->nr * sizeof(*c->entries)) ||
-	    copy_to_user(user, &head, sizeof(head)))
-		return -EFAULT;
+	if (out->nent >= c->nr)
+		memcpy(out->entries, c->entries, c->nr * sizeof(*c->entries));
+	out->nent = c->nr;
 	return 0;
-}
-
-long x86_cpuid_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
-{
-	void __user *argp = (void __user *)arg;
-
-	switch (ioctl) {
-	case KVM_SET_CPUID:
-		return set_cpuid(v, argp);
-	case KVM_SET_CPUID2:
-		return set_cpuid2(v, argp);
-	case KVM_GET_CPUID2:
-		return get_cpuid2(v, argp);
-	default:
-		return -ENOTTY;
-	}
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The CPUID features that Keel can give: KVM_GET_SUPPORTED_CPUID, KVM_GET_EMULATED_CPUID. */
 #include <linux/sched/stat.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
+#include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
 #include "cpuid.h"
+#include "ioctl.h"
 
 #define B(feature) BIT((feature) & 31)
 
@@ -532,53 +532,27 @@ static void add_emulated(struct fill *f)
 		e->ecx = B(X86_FEATURE_RDPID);
 }
 
-/* KVM_GET_EMULATED_CPUID wants clean padding in, so that it may be given a meaning one day. */
-static int check_padding(const struct kvm_cpuid_entry2 __user *entries, unsigned int nr)
+long x86_get_supported_cpuid(void *data)
 {
-	u32 padding[3];
-	unsigned int i;
+	struct kvm_cpuid2 *c = data;
+	struct fill f = { .entries = c->entries, .max = c->nent };
 
-	for (i = 0; i < nr; i++) {
-		if (copy_from_user(padding, entries[i].padding, sizeof(padding)))
-			return -EFAULT;
-		if (padding[0] || padding[1] || padding[2])
-			return -EINVAL;
-	}
+	add_supported(&f);
+	c->nent = f.nr;
 	return 0;
 }
 
-long x86_cpuid_dev_ioctl(unsigned int ioctl, unsigned long arg)
+/* Wants clean padding in, so that it may be given a meaning one day. */
+long x86_get_emulated_cpuid(void *data)
 {
-	struct kvm_cpuid2 __user *user = (void __user *)arg;
-	struct kvm_cpuid2 head;
-	struct fill f = {};
-	int r = 0;
+	struct kvm_cpuid2 *c = data;
+	struct fill f = { .entries = c->entries, .max = c->nent };
+	unsigned int i;
 
-	if (ioctl != KVM_GET_SUPPORTED_CPUID && ioctl != KVM_GET_EMULATED_CPUID)
-		return -ENOTTY;
-	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
-	if (!head.nent)
-		return -E2BIG;
-	f.max = min_t(u32, head.nent, X86_MAX_CPUID_ENTRIES);
-	if (ioctl == KVM_GET_EMULATED_CPUID) {
-		r = check_padding(user->entries, f.max);
-		if (r)
-			return r;
-	}
-	f.entries = kvcalloc(f.max, sizeof(*f.entries), GFP_KERNEL_ACCOUNT);
-	if (!f.entries)
-		return -ENOMEM;
-	if (ioctl == KVM_GET_SUPPORTED_CPUID)
-		add_supported(&f);
-	else
-		add_emulated(&f);
-	head.nent = f.nr;
-	if (f.nr > f.max)
-		r = -E2BIG;
-	else if (copy_to_user(user->entries, f.entries, f.nr * sizeof(*f.entries)) ||
-		 copy_to_user(user, &head, sizeof(head)))
-		r = -EFAULT;
-	kvfree(f.entries);
-	return r;
+	for (i = 0; i < c->nent; i++)
+		if (memchr_inv(c->entries[i].padding, 0, sizeof(c->entries[i].padding)))
+			return -EINVAL;
+	add_emulated(&f);
+	c->nent = f.nr;
+	return 0;
 }

@@ -2,15 +2,6 @@
 /* Guest debug: single step and breakpoints set by user space, and whose debug registers count. */
 #include "x86.h"
 
-#define GUESTDBG_VALID	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP | \
-			 KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_INJECT_DB | \
-			 KVM_GUESTDBG_BLOCKIRQ)
-
-int x86_guestdbg_cap(struct keel_vm *vm)
-{
-	return GUESTDBG_VALID;
-}
-
 unsigned long x86_linear_rip(struct x86_vcpu *v)
 {
 	struct kvm_segment cs;
@@ -63,30 +54,25 @@ void x86_debug_update(struct x86_vcpu *v)
 	x86_be(set_debug)(v);
 }
 
-int x86_set_guest_debug(struct x86_vcpu *v, const struct kvm_guest_debug *dbg)
+int x86_guest_debug(struct keel_vcpu *vcpu, const struct kvm_guest_debug *dbg, u32 old)
 {
-	unsigned long rflags;
+	struct x86_vcpu *v = to_x86(vcpu);
 	int i;
 
-	if (dbg->control & ~GUESTDBG_VALID)
-		return -EINVAL;
 	if (dbg->control & (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)) {
 		if (v->exception.pending || v->exception.injected)
 			return -EBUSY;
-		if (dbg->control & KVM_GUESTDBG_INJECT_DB)
-			x86_queue_exception(v, 1);
-		else
-			x86_queue_exception(v, 3);
+		x86_queue_exception(v, dbg->control & KVM_GUESTDBG_INJECT_DB ? 1 : 3);
 	}
-	rflags = x86_get_rflags(v);
-	v->core.guest_debug = dbg->control & KVM_GUESTDBG_ENABLE ? dbg->control : 0;
-	if (v->core.guest_debug & KVM_GUESTDBG_USE_HW_BP) {
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
 		for (i = 0; i < 4; i++)
 			v->eff_db[i] = dbg->arch.debugreg[i];
 		v->guest_debug_dr7 = (dbg->arch.debugreg[7] & X86_DR7_VOLATILE) | X86_DR7_FIXED;
 	}
 	x86_debug_update(v);
-	x86_set_rflags(v, rflags);
+	if (old & KVM_GUESTDBG_SINGLESTEP)
+		v->rflags &= ~X86_EFLAGS_TF;
+	x86_set_rflags(v, v->rflags);
 	x86_be(update_exceptions)(v);
 	return 0;
 }

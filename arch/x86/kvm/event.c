@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Exceptions, NMIs and interrupts on their way into the guest. */
 #include <keel/vcpu.h>
+#include "ioctl.h"
 #include "irqchip.h"
 #include "trace.h"
 #include "x86.h"
@@ -268,8 +269,10 @@ void x86_cancel(struct keel_vcpu *vcpu)
 
 /* --- KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS ---------------------------------------------------- */
 
-void x86_get_vcpu_events(struct x86_vcpu *v, struct kvm_vcpu_events *ev)
+long x86_get_vcpu_events(struct keel_vcpu *vcpu, void *data)
 {
+	struct x86_vcpu *v = to_x86(vcpu);
+	struct kvm_vcpu_events *ev = data;
 	const struct x86_exception *e = &v->exception;
 	bool payload = x86_vm_of(v)->exception_payload;
 
@@ -310,10 +313,13 @@ void x86_get_vcpu_events(struct x86_vcpu *v, struct kvm_vcpu_events *ev)
 		ev->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 	}
 #endif
+	return 0;
 }
 
-int x86_set_vcpu_events(struct x86_vcpu *v, const struct kvm_vcpu_events *ev)
+long x86_set_vcpu_events(struct keel_vcpu *vcpu, void *data)
 {
+	struct x86_vcpu *v = to_x86(vcpu);
+	const struct kvm_vcpu_events *ev = data;
 	const struct x86_vm *vm = x86_vm_of(v);
 	u32 allowed = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 		      KVM_VCPUEVENT_VALID_SHADOW;

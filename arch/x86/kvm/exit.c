@@ -28,7 +28,7 @@ int x86_halt(struct x86_vcpu *v)
 		v->core.run->exit_reason = KVM_EXIT_HLT;
 		return 0;
 	}
-	v->mp_state = KVM_MP_STATE_HALTED;
+	v->core.mp_state = KVM_MP_STATE_HALTED;
 	return 1;
 }
 

@@ -5,6 +5,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
 #include <asm/special_insns.h>
+#include "ioctl.h"
 #include "x86.h"
 
 int x86_fpu_create(struct x86_vcpu *v)
@@ -105,49 +106,56 @@ static struct fxregs_state *fxsave(struct x86_vcpu *v)
 	return &v->guest_fpu.fpstate->regs.fxsave;
 }
 
-static int get_fpu(struct x86_vcpu *v, void __user *argp)
+long x86_get_fpu(struct keel_vcpu *vcpu, void *data)
 {
-	const struct fxregs_state *fx = fxsave(v);
-	struct kvm_fpu fpu = {};
+	const struct fxregs_state *fx = fxsave(to_x86(vcpu));
+	struct kvm_fpu *fpu = data;
 
-	memcpy(fpu.fpr, fx->st_space, sizeof(fpu.fpr));
-	fpu.fcw = fx->cwd;
-	fpu.fsw = fx->swd;
-	fpu.ftwx = fx->twd;
-	fpu.last_opcode = fx->fop;
-	fpu.last_ip = fx->rip;
-	fpu.last_dp = fx->rdp;
-	memcpy(fpu.xmm, fx->xmm_space, sizeof(fpu.xmm));
-	fpu.mxcsr = fx->mxcsr;
-	return copy_to_user(argp, &fpu, sizeof(fpu)) ? -EFAULT : 0;
+	memcpy(fpu->fpr, fx->st_space, sizeof(fpu->fpr));
+	fpu->fcw = fx->cwd;
+	fpu->fsw = fx->swd;
+	fpu->ftwx = fx->twd;
+	fpu->last_opcode = fx->fop;
+	fpu->last_ip = fx->rip;
+	fpu->last_dp = fx->rdp;
+	memcpy(fpu->xmm, fx->xmm_space, sizeof(fpu->xmm));
+	fpu->mxcsr = fx->mxcsr;
+	return 0;
 }
 
-static int set_fpu(struct x86_vcpu *v, const void __user *argp)
+long x86_set_fpu(struct keel_vcpu *vcpu, void *data)
 {
+	struct x86_vcpu *v = to_x86(vcpu);
 	struct fxregs_state *fx = fxsave(v);
-	struct kvm_fpu fpu;
+	const struct kvm_fpu *fpu = data;
 
-	if (copy_from_user(&fpu, argp, sizeof(fpu)))
-		return -EFAULT;
-	if (fpu.mxcsr & ~(fx->mxcsr_mask ?: 0xffbf))
+	if (fpu->mxcsr & ~(fx->mxcsr_mask ?: 0xffbf))
 		return -EINVAL;		/* FXRSTOR in the kernel would fault */
-	memcpy(fx->st_space, fpu.fpr, sizeof(fpu.fpr));
-	fx->cwd = fpu.fcw;
-	fx->swd = fpu.fsw;
-	fx->twd = fpu.ftwx;
-	fx->fop = fpu.last_opcode;
-	fx->rip = fpu.last_ip;
-	fx->rdp = fpu.last_dp;
-	memcpy(fx->xmm_space, fpu.xmm, sizeof(fpu.xmm));
-	fx->mxcsr = fpu.mxcsr;
+	memcpy(fx->st_space, fpu->fpr, sizeof(fpu->fpr));
+	fx->cwd = fpu->fcw;
+	fx->swd = fpu->fsw;
+	fx->twd = fpu->ftwx;
+	fx->fop = fpu->last_opcode;
+	fx->rip = fpu->last_ip;
+	fx->rdp = fpu->last_dp;
+	memcpy(fx->xmm_space, fpu->xmm, sizeof(fpu->xmm));
+	fx->mxcsr = fpu->mxcsr;
 	/* What the header calls unused would be loaded as its initial value. */
 	if (cpu_feature_enabled(X86_FEATURE_XSAVE))
 		v->guest_fpu.fpstate->regs.xsave.header.xfeatures |= XFEATURE_MASK_FPSSE;
 	return 0;
 }
 
-static int get_xsave(struct x86_vcpu *v, void __user *argp, unsigned int size)
+/* XSAVE areas have the size that the CPU gives them, so these three copy by themselves. */
+static unsigned int xsave_size(struct x86_vcpu *v)
 {
+	return max_t(unsigned int, v->guest_fpu.uabi_size, sizeof(struct kvm_xsave));
+}
+
+long x86_get_xsave2(struct keel_vcpu *vcpu, void *data)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	unsigned int size = xsave_size(v);
 	void *buf = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	int r = 0;
 
@@ -156,16 +164,24 @@ static int get_xsave(struct x86_vcpu *v, void __user *argp, unsigned int size)
 	fpu_copy_guest_fpstate_to_uabi(&v->guest_fpu, buf, size,
 				       v->cpuid.xcr0_allowed | XFEATURE_MASK_FPSSE,
 				       v->pkru);
-	if (copy_to_user(argp, buf, size))
+	if (copy_to_user(*(void __user **)data, buf, size))
 		r = -EFAULT;
 	kfree(buf);
 	return r;
 }
 
-static int set_xsave(struct x86_vcpu *v, const void __user *argp)
+/* The caller's buffer is one page; a larger state needs KVM_GET_XSAVE2. */
+long x86_get_xsave(struct keel_vcpu *vcpu, void *data)
 {
-	unsigned int size = max_t(unsigned int, v->guest_fpu.uabi_size, sizeof(struct kvm_xsave));
-	void *buf = memdup_user(argp, size);
+	if (xsave_size(to_x86(vcpu)) > sizeof(struct kvm_xsave))
+		return -EINVAL;
+	return x86_get_xsave2(vcpu, data);
+}
+
+long x86_set_xsave(struct keel_vcpu *vcpu, void *data)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	void *buf = memdup_user(*(void __user **)data, xsave_size(v));
 	int r;
 
 	if (IS_ERR(buf))
@@ -175,64 +191,28 @@ static int set_xsave(struct x86_vcpu *v, const void __user *argp)
 	return r;
 }
 
-static int get_xcrs(struct x86_vcpu *v, void __user *argp)
+long x86_get_xcrs(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
+	struct kvm_xcrs *xcrs = data;
 
 	if (!x86_cpu_supports(X86_FEATURE_XSAVE))
 		return -EINVAL;
-	xcrs.xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
-	xcrs.xcrs[0].value = v->xcr0;
-	return copy_to_user(argp, &xcrs, sizeof(xcrs)) ? -EFAULT : 0;
+	xcrs->nr_xcrs = 1;
+	xcrs->xcrs[0].xcr = XCR_XFEATURE_ENABLED_MASK;
+	xcrs->xcrs[0].value = to_x86(vcpu)->xcr0;
+	return 0;
 }
 
-static int set_xcrs(struct x86_vcpu *v, const void __user *argp)
+long x86_set_xcrs(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_xcrs *xcrs;
-	int r = 0;
+	const struct kvm_xcrs *xcrs = data;
 	u32 i;
 
-	if (!x86_cpu_supports(X86_FEATURE_XSAVE))
+	if (!x86_cpu_supports(X86_FEATURE_XSAVE) || xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
 		return -EINVAL;
-	xcrs = memdup_user(argp, sizeof(*xcrs));
-	if (IS_ERR(xcrs))
-		return PTR_ERR(xcrs);
-	if (xcrs->nr_xcrs > KVM_MAX_XCRS || xcrs->flags)
-		r = -EINVAL;
-	for (i = 0; !r && i < xcrs->nr_xcrs; i++)
-		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK) {
-			if (x86_set_xcr0(v, xcrs->xcrs[i].xcr, xcrs->xcrs[i].value))
-				r = -EINVAL;
-			break;
-		}
-	kfree(xcrs);
-	return r;
-}
-
-long x86_fpu_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
-{
-	void __user *argp = (void __user *)arg;
-
-	switch (ioctl) {
-	case KVM_GET_FPU:
-		return get_fpu(v, argp);
-	case KVM_SET_FPU:
-		return set_fpu(v, argp);
-	case KVM_GET_XSAVE:
-		/* The caller's buffer is one page; a larger state needs KVM_GET_XSAVE2. */
-		if (v->guest_fpu.uabi_size > sizeof(struct kvm_xsave))
-			return -EINVAL;
-		return get_xsave(v, argp, sizeof(struct kvm_xsave));
-	case KVM_GET_XSAVE2:
-		return get_xsave(v, argp, max_t(unsigned int, v->guest_fpu.uabi_size,
-						sizeof(struct kvm_xsave)));
-	case KVM_SET_XSAVE:
-		return set_xsave(v, argp);
-	case KVM_GET_XCRS:
-		return get_xcrs(v, argp);
-	case KVM_SET_XCRS:
-		return set_xcrs(v, argp);
-	default:
-		return -ENOTTY;
-	}
+	for (i = 0; i < xcrs->nr_xcrs; i++)
+		if (xcrs->xcrs[i].xcr == XCR_XFEATURE_ENABLED_MASK)
+			return x86_set_xcr0(to_x86(vcpu), xcrs->xcrs[i].xcr, xcrs->xcrs[i].value) ?
+			       -EINVAL : 0;
+	return 0;
 }

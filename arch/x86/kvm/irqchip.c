@@ -4,6 +4,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include "chips.h"
+#include "ioctl.h"
 #include "lapic.h"
 
 /* --- what a vCPU should take next --------------------------------------------------- */
@@ -215,8 +216,9 @@ static int create_chips(struct x86_vm *vm)
 	return r;
 }
 
-static int create_irqchip(struct x86_vm *vm)
+long x86_create_irqchip(struct keel_vm *core, void *unused)
 {
+	struct x86_vm *vm = to_x86_vm(core);
 	int r;
 
 	mutex_lock(&vm->core.lock);
@@ -235,13 +237,16 @@ static int create_irqchip(struct x86_vm *vm)
 
 /**
  * x86_enable_split - KVM_CAP_SPLIT_IRQCHIP: LAPICs here, everything else in user space
- * @vm: the VM; core.lock held
- * @pins: of user space's IOAPICs. If not 0, the EOI of a level-triggered interrupt exits.
+ * @core: the VM; its lock held
+ * @cap: its argument is the number of pins of user space's IOAPICs. If not 0, the EOI of a
+ *	level-triggered interrupt exits.
  *
  * Return: 0, -EINVAL too many, -EEXIST an irqchip or a vCPU exists, -ENOMEM.
  */
-int x86_enable_split(struct x86_vm *vm, u32 pins)
+int x86_enable_split(struct keel_vm *core, const struct kvm_enable_cap *cap)
 {
+	struct x86_vm *vm = to_x86_vm(core);
+	u32 pins = cap->args[0];
 	int r;
 
 	if (pins > KEEL_MAX_GSI)
@@ -299,8 +304,10 @@ void x86_irqchip_vm_destroy(struct x86_vm *vm)
 
 /* --- ioctls ------------------------------------------------------------------------- */
 
-static long get_irqchip(struct x86_vm *vm, struct kvm_irqchip *chip)
+long x86_get_irqchip(struct keel_vm *core, void *data)
 {
+	struct x86_vm *vm = to_x86_vm(core);
+	struct kvm_irqchip *chip = data;
 	u32 id = chip->chip_id;
 
 	if (!x86_pic_in_kernel(vm))
@@ -322,8 +329,11 @@ static long get_irqchip(struct x86_vm *vm, struct kvm_irqchip *chip)
 	}
 }
 
-static long set_irqchip(struct x86_vm *vm, const struct kvm_irqchip *chip)
+long x86_set_irqchip(struct keel_vm *core, void *data)
 {
+	struct x86_vm *vm = to_x86_vm(core);
+	const struct kvm_irqchip *chip = data;
+
 	if (!x86_pic_in_kernel(vm))
 		return -ENXIO;
 	switch (chip->chip_id) {
@@ -341,96 +351,71 @@ static long set_irqchip(struct x86_vm *vm, const struct kvm_irqchip *chip)
 	}
 }
 
-static long irqchip_ioctl(struct x86_vm *vm, void __user *argp, bool set)
+long x86_create_pit(struct keel_vm *vm, void *unused)
 {
-	struct kvm_irqchip *chip = memdup_user(argp, sizeof(*chip));
-	long r;
+	return create_pit(to_x86_vm(vm), KVM_PIT_SPEAKER_DUMMY);
+}
 
-	if (IS_ERR(chip))
-		return PTR_ERR(chip);
-	r = set ? set_irqchip(vm, chip) : get_irqchip(vm, chip);
-	if (!r && !set && copy_to_user(argp, chip, sizeof(*chip)))
-		r = -EFAULT;
-	kfree(chip);
-	return r;
+long x86_create_pit2(struct keel_vm *vm, void *data)
+{
+	return create_pit(to_x86_vm(vm), ((struct kvm_pit_config *)data)->flags);
+}
+
+static struct x86_pit *pit_of(struct keel_vm *vm)
+{
+	return smp_load_acquire(&to_x86_vm(vm)->pit);
+}
+
+long x86_get_pit2(struct keel_vm *vm, void *data)
+{
+	struct x86_pit *pit = pit_of(vm);
+
+	if (!pit)
+		return -ENXIO;
+	x86_pit_get(pit, data);
+	return 0;
+}
+
+long x86_set_pit2(struct keel_vm *vm, void *data)
+{
+	struct x86_pit *pit = pit_of(vm);
+
+	return pit ? x86_pit_set(pit, data) : -ENXIO;
 }
 
 /* KVM_GET_PIT is the first part of KVM_GET_PIT2, without the flags. */
-static long get_pit(struct x86_vm *vm, void __user *argp, size_t size)
+long x86_get_pit(struct keel_vm *vm, void *data)
 {
-	struct x86_pit *pit = smp_load_acquire(&vm->pit);
 	struct kvm_pit_state2 state;
+	long r = x86_get_pit2(vm, &state);
 
-	if (!pit)
-		return -ENXIO;
-	x86_pit_get(pit, &state);
-	return copy_to_user(argp, &state, size) ? -EFAULT : 0;
+	if (!r)
+		memcpy(data, &state, sizeof(struct kvm_pit_state));
+	return r;
 }
 
-static long set_pit(struct x86_vm *vm, const void __user *argp, size_t size)
+/* What the short form does not say stays. */
+long x86_set_pit(struct keel_vm *vm, void *data)
 {
-	struct x86_pit *pit = smp_load_acquire(&vm->pit);
 	struct kvm_pit_state2 state;
+	long r = x86_get_pit2(vm, &state);
 
-	if (!pit)
-		return -ENXIO;
-	x86_pit_get(pit, &state);	/* what the short form does not say stays */
-	if (copy_from_user(&state, argp, size))
-		return -EFAULT;
-	return x86_pit_set(pit, &state);
+	if (r)
+		return r;
+	memcpy(&state, data, sizeof(struct kvm_pit_state));
+	return x86_set_pit2(vm, &state);
 }
 
-static long reinject_control(struct x86_vm *vm, const void __user *argp)
+/* Its number says that it has no structure, but it has. */
+long x86_reinject_control(struct keel_vm *vm, void *data)
 {
-	struct x86_pit *pit = smp_load_acquire(&vm->pit);
+	struct x86_pit *pit = pit_of(vm);
 	struct kvm_reinject_control control;
 
-	if (copy_from_user(&control, argp, sizeof(control)))
+	if (copy_from_user(&control, *(void __user **)data, sizeof(control)))
 		return -EFAULT;
 	if (!pit)
 		return -ENXIO;
 	x86_pit_set_reinject(pit, control.pit_reinject);
 	return 0;
-}
-
-/**
- * x86_irqchip_vm_ioctl - ioctls of a VM about its interrupt controllers
- * @vm: the VM; no lock held
- * @ioctl: its number
- * @arg: its argument
- *
- * Return: 0, -ENOTTY another ioctl, -EEXIST, -ENXIO or -ENOENT no such chip, -EINVAL, -EFAULT,
- * -ENOMEM.
- */
-long x86_irqchip_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg)
-{
-	void __user *argp = (void __user *)arg;
-	struct kvm_pit_config config;
-
-	switch (ioctl) {
-	case KVM_CREATE_IRQCHIP:
-		return create_irqchip(vm);
-	case KVM_GET_IRQCHIP:
-		return irqchip_ioctl(vm, argp, false);
-	case KVM_SET_IRQCHIP:
-		return irqchip_ioctl(vm, argp, true);
-	case KVM_CREATE_PIT:
-		return create_pit(vm, KVM_PIT_SPEAKER_DUMMY);
-	case KVM_CREATE_PIT2:
-		if (copy_from_user(&config, argp, sizeof(config)))
-			return -EFAULT;
-		return create_pit(vm, config.flags);
-	case KVM_GET_PIT:
-		return get_pit(vm, argp, sizeof(struct kvm_pit_state));
-	case KVM_SET_PIT:
-		return set_pit(vm, argp, sizeof(struct kvm_pit_state));
-	case KVM_GET_PIT2:
-		return get_pit(vm, argp, sizeof(struct kvm_pit_state2));
-	case KVM_SET_PIT2:
-		return set_pit(vm, argp, sizeof(struct kvm_pit_state2));
-	case KVM_REINJECT_CONTROL:
-		return reinject_control(vm, argp);
-	default:
-		return -ENOTTY;
-	}
 }

@@ -15,10 +15,8 @@ struct x86_apic_msg {
 	bool redir_hint;	/* MSI RH: lowest priority */
 };
 
-/* irqchip.c: creation, ioctls, routing. */
-/* KVM_CREATE_IRQCHIP, GET/SET_IRQCHIP, CREATE/GET/SET_PIT(2), REINJECT_CONTROL; or -ENOTTY */
-long x86_irqchip_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg);
-int x86_enable_split(struct x86_vm *vm, u32 pins);	/* KVM_CAP_SPLIT_IRQCHIP, core.lock held */
+/* irqchip.c: creation, routing. */
+int x86_enable_split(struct keel_vm *vm, const struct kvm_enable_cap *cap);
 void x86_irqchip_vm_destroy(struct x86_vm *vm);
 void x86_irqchip_vm_quiesce(struct x86_vm *vm);	/* stop timers that could fire into vCPUs */
 int x86_irq_route_set(struct keel_vm *vm, struct keel_irq_route *route,
@@ -76,8 +74,6 @@ void x86_lapic_set_sipi(struct x86_vcpu *v);
 /* A SIPI or INIT that would wake this vCPU from its MP state waits. */
 bool x86_lapic_wakeup(struct x86_vcpu *v);
 void x86_lapic_migrate(struct x86_vcpu *v);	/* on another CPU now: take the timer along */
-/* KVM_GET_LAPIC, SET_LAPIC, SET_VAPIC_ADDR, TPR_ACCESS_REPORTING; else -ENOTTY */
-long x86_lapic_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg);
 /** x86_lapic_tsc_changed - the guest's TSC jumped: program the deadline again. */
 void x86_lapic_tsc_changed(struct x86_vcpu *v);
 bool x86_lapic_enabled_sw(const struct x86_vcpu *v);

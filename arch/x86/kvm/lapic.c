@@ -322,7 +322,7 @@ bool x86_lapic_wakeup(struct x86_vcpu *v)
 	unsigned long latched = v->lapic ? READ_ONCE(v->lapic->latched) : 0;
 
 	return (latched & BIT(LAPIC_INIT)) ||
-	       ((latched & BIT(LAPIC_SIPI)) && v->mp_state == KVM_MP_STATE_INIT_RECEIVED);
+	       ((latched & BIT(LAPIC_SIPI)) && v->core.mp_state == KVM_MP_STATE_INIT_RECEIVED);
 }
 
 void x86_lapic_set_sipi_vector(struct x86_vcpu *v, u8 vector)
@@ -349,7 +349,7 @@ static void start_at_sipi(struct x86_vcpu *v)
 	cs.base = vector << 12;
 	x86_be(set_segment)(v, &cs, X86_CS);
 	v->rip = 0;
-	v->mp_state = KVM_MP_STATE_RUNNABLE;
+	v->core.mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
 int x86_lapic_events(struct x86_vcpu *v)
@@ -360,11 +360,11 @@ int x86_lapic_events(struct x86_vcpu *v)
 		return 1;
 	if (test_and_clear_bit(LAPIC_INIT, &l->latched)) {
 		x86_vcpu_reset(v, true);
-		v->mp_state = x86_is_bsp(v) ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
+		v->core.mp_state = x86_is_bsp(v) ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
 	}
 	/* Only a CPU that waits for it takes a SIPI; it does not stay for later. */
 	if (test_and_clear_bit(LAPIC_SIPI, &l->latched) &&
-	    v->mp_state == KVM_MP_STATE_INIT_RECEIVED)
+	    v->core.mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		start_at_sipi(v);
 	return 1;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The local APIC's registers: as memory, as x2APIC MSRs, and for user space to save and restore. */
 #include <linux/nospec.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
+#include "ioctl.h"
 #include "lapic.h"
 #include "trace.h"
 
@@ -354,30 +353,30 @@ int x86_x2apic_write(struct x86_vcpu *v, u32 msr, u64 val)
 
 /* --- TPR patching by user space (KVM_CAP_VAPIC) ------------------------------------- */
 
-static long set_vapic(struct x86_lapic *l, const struct kvm_vapic_addr __user *argp)
+long x86_set_vapic(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_vapic_addr addr;
+	const struct kvm_vapic_addr *addr = data;
+	struct x86_lapic *l = to_x86(vcpu)->lapic;
 
-	if (copy_from_user(&addr, argp, sizeof(addr)))
-		return -EFAULT;
+	if (!l)
+		return -EINVAL;
 	l->shared &= ~LAPIC_VAPIC;
-	if (!addr.vapic_addr)
+	if (!addr->vapic_addr)
 		return 0;
-	if (keel_gcache_init(&l->v->core, &l->vapic, addr.vapic_addr, sizeof(u32)))
+	if (keel_gcache_init(vcpu, &l->vapic, addr->vapic_addr, sizeof(u32)))
 		return -EINVAL;
 	l->shared |= LAPIC_VAPIC;
 	return 0;
 }
 
-static long set_tpr_reporting(struct x86_lapic *l, struct kvm_tpr_access_ctl __user *argp)
+long x86_set_tpr_reporting(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_tpr_access_ctl ctl;
+	const struct kvm_tpr_access_ctl *ctl = data;
+	struct x86_lapic *l = to_x86(vcpu)->lapic;
 
-	if (copy_from_user(&ctl, argp, sizeof(ctl)))
-		return -EFAULT;
-	if (ctl.flags)
+	if (!l || ctl->flags)
 		return -EINVAL;
-	l->tpr_reporting = ctl.enabled;
+	l->tpr_reporting = ctl->enabled;
 	return 0;
 }
 
@@ -401,11 +400,15 @@ static u32 get_reg(const struct kvm_lapic_state *s, u32 reg)
  * space has always found it, and behind the lower half, as in a virtual-APIC page; and the ID is
  * in bits 31:24 unless user space asked for all of it (KVM_X2APIC_API_USE_32BIT_IDS).
  */
-static void get_state(struct x86_lapic *l, struct kvm_lapic_state *s)
+long x86_get_lapic(struct keel_vcpu *vcpu, void *data)
 {
+	struct x86_lapic *l = to_x86(vcpu)->lapic;
+	struct kvm_lapic_state *s = data;
 	bool absent;
 	u32 reg, val;
 
+	if (!l)
+		return -EINVAL;
 	for (reg = 0; reg < REG_END; reg += REG_STEP) {
 		val = x86_lapic_read_reg(l, reg, &absent);
 		if (!absent)
@@ -414,10 +417,11 @@ static void get_state(struct x86_lapic *l, struct kvm_lapic_state *s)
 	put_reg(s, APIC_DFR, l->dfr);
 	put_reg(s, APIC_ICR2, l->icr >> 32);
 	if (!lapic_x2(l))
-		return;
+		return 0;
 	put_reg(s, APIC_ICR + 4, l->icr >> 32);
 	if (!x86_vm_of(l->v)->x2apic_ids)
 		put_reg(s, APIC_ID, l->id << 24);
+	return 0;
 }
 
 static void set_vectors(unsigned long *set, const struct kvm_lapic_state *s, u32 reg)
@@ -428,12 +432,17 @@ static void set_vectors(unsigned long *set, const struct kvm_lapic_state *s, u32
 		((u32 *)set)[i] = get_reg(s, reg + i * REG_STEP);
 }
 
-static int set_state(struct x86_lapic *l, const struct kvm_lapic_state *s)
+long x86_set_lapic(struct keel_vcpu *vcpu, void *data)
 {
-	bool x2 = lapic_x2(l);
+	struct x86_lapic *l = to_x86(vcpu)->lapic;
+	const struct kvm_lapic_state *s = data;
 	unsigned int i;
 	u32 count;
+	bool x2;
 
+	if (!l)
+		return -EINVAL;
+	x2 = lapic_x2(l);
 	if (x2 && x86_vm_of(l->v)->x2apic_ids && get_reg(s, APIC_ID) != l->id)
 		return -EINVAL;
 	x86_lapic_timer_stop(l);
@@ -464,56 +473,4 @@ static int set_state(struct x86_lapic *l, const struct kvm_lapic_state *s)
 	l->v->events_dirty = true;
 	x86_lapic_map_changed(l);
 	return 0;
-}
-
-static long get_lapic(struct x86_lapic *l, void __user *argp)
-{
-	struct kvm_lapic_state *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
-	long r;
-
-	if (!s)
-		return -ENOMEM;
-	get_state(l, s);
-	r = copy_to_user(argp, s, sizeof(*s)) ? -EFAULT : 0;
-	kfree(s);
-	return r;
-}
-
-static long set_lapic(struct x86_lapic *l, const void __user *argp)
-{
-	struct kvm_lapic_state *s = memdup_user(argp, sizeof(*s));
-	long r;
-
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	r = set_state(l, s);
-	kfree(s);
-	return r;
-}
-
-/**
- * x86_lapic_ioctl - KVM_GET_LAPIC, KVM_SET_LAPIC, KVM_SET_VAPIC_ADDR, KVM_TPR_ACCESS_REPORTING
- * @v: the vCPU, loaded
- * @ioctl: its number
- * @arg: user space's structure
- *
- * Return: 0, -ENOTTY: another ioctl, -EINVAL: no APIC in the kernel, wrong ID or address, -EFAULT,
- * -ENOMEM.
- */
-long x86_lapic_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
-{
-	void __user *argp = (void __user *)arg;
-
-	switch (ioctl) {
-	case KVM_GET_LAPIC:
-		return v->lapic ? get_lapic(v->lapic, argp) : -EINVAL;
-	case KVM_SET_LAPIC:
-		return v->lapic ? set_lapic(v->lapic, argp) : -EINVAL;
-	case KVM_SET_VAPIC_ADDR:
-		return v->lapic ? set_vapic(v->lapic, argp) : -EINVAL;
-	case KVM_TPR_ACCESS_REPORTING:
-		return v->lapic ? set_tpr_reporting(v->lapic, argp) : -EINVAL;
-	default:
-		return -ENOTTY;
-	}
 }

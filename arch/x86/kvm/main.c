@@ -5,6 +5,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <asm/fpu/xcr.h>
+#include "ioctl.h"
 #include "irqchip.h"
 #include "x86.h"
 
@@ -67,13 +68,6 @@ static void cpu_disable(void)
 	x86_be(cpu_disable)();
 }
 
-static long dev_ioctl(unsigned int ioctl, unsigned long arg)
-{
-	long r = x86_cpuid_dev_ioctl(ioctl, arg);
-
-	return r == -ENOTTY ? x86_msr_dev_ioctl(ioctl, arg) : r;
-}
-
 /*
  * Each vCPU flushes before its next entry; those in the guest are made to leave it. Ranges are not
  * used: no CPU here can flush by guest physical address.
@@ -102,6 +96,7 @@ static const struct keel_arch_ops x86_ops = {
 	.max_vcpus = 1024,
 	.max_vcpu_ids = 4096,
 	.nr_aspaces = 1,
+	.tso = true,
 	.vm_stats = vm_stats,
 	.nr_vm_stats = ARRAY_SIZE(vm_stats),
 	.vcpu_stats = vcpu_stats,
@@ -111,20 +106,24 @@ static const struct keel_arch_ops x86_ops = {
 	.cpu_enable = cpu_enable,
 	.cpu_disable = cpu_disable,
 	.resumed = x86_clock_resumed,
-	.dev_ioctl = dev_ioctl,
 	.vm_init = x86_vm_init,
 	.vm_destroy = x86_vm_destroy,
-	.vm_ioctl = x86_vm_ioctl,
-	.vm_enable_cap = x86_vm_enable_cap,
 	.vm_quiesce = x86_vm_quiesce,
 	.vcpu_create = x86_vcpu_create,
 	.vcpu_created = x86_vcpu_created,
 	.vcpu_destroy = x86_vcpu_destroy,
 	.vcpu_load = x86_vcpu_load,
 	.vcpu_put = x86_vcpu_put,
-	.vcpu_ioctl = x86_vcpu_ioctl,
-	.vcpu_async_ioctl = x86_vcpu_async_ioctl,
-	.vcpu_enable_cap = x86_vcpu_enable_cap,
+	.mp_states = BIT(KVM_MP_STATE_RUNNABLE) | BIT(KVM_MP_STATE_UNINITIALIZED) |
+		     BIT(KVM_MP_STATE_INIT_RECEIVED) | BIT(KVM_MP_STATE_HALTED) |
+		     BIT(KVM_MP_STATE_SIPI_RECEIVED),
+	.mp_state_sync = x86_mp_state_sync,
+	.mp_state_set = x86_mp_state_set,
+	.guest_debug_flags = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+			     KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_USE_SW_BP |
+			     KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_INJECT_DB |
+			     KVM_GUESTDBG_BLOCKIRQ,
+	.guest_debug = x86_guest_debug,
 	.run_begin = x86_run_begin,
 	.run_end = x86_run_end,
 	.requests = x86_requests,
@@ -197,8 +196,13 @@ static int __init x86_module_init(void)
 	ops.vcpu_size = x86_backend.vcpu_size;
 	ops.caps = x86_caps;
 	ops.nr_caps = x86_nr_caps;
+	ops.dev_ioctls = x86_dev_ioctls;
+	ops.vm_ioctls = x86_vm_ioctls;
+	ops.vcpu_ioctls = x86_vcpu_ioctls;
 	ops.vcpu_attrs = x86_vcpu_attrs;
 	ops.nr_vcpu_attrs = x86_nr_vcpu_attrs;
+	ops.sync_regs = x86_sync_regs;
+	ops.nr_sync_regs = x86_nr_sync_regs;
 	x86_cpuid_setup();
 	r = x86_uret_setup();
 	if (r)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Machine-check banks, and machine checks from user space (SDM chapter 16, APM chapter 9). */
 #include <linux/nospec.h>
-#include <linux/uaccess.h>
 #include <asm/mce.h>
+#include "ioctl.h"
 #include "msr.h"
 
 /* No CMCI: nothing here corrects errors behind the guest's back. */
-const u64 x86_supported_mcg_cap = MCG_CTL_P | MCG_SER_P;
+static const u64 supported_mcg_cap = MCG_CTL_P | MCG_SER_P;
 
 enum { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };	/* in the order of their MSRs */
 
@@ -112,17 +112,22 @@ void x86_mce_reset(struct x86_vcpu *v)
 	memset(v->mce_banks, 0, sizeof(v->mce_banks));
 }
 
-static int setup(struct x86_vcpu *v, const u64 __user *argp)
+long x86_get_mce_cap(void *data)
 {
-	unsigned int i;
-	u64 cap;
+	*(u64 *)data = supported_mcg_cap;
+	return 0;
+}
 
-	if (get_user(cap, argp))
-		return -EFAULT;
+long x86_setup_mce(struct keel_vcpu *vcpu, void *data)
+{
+	struct x86_vcpu *v = to_x86(vcpu);
+	u64 cap = *(u64 *)data;
+	unsigned int i;
+
 	if (!(cap & MCG_BANKCNT_MASK) || (cap & MCG_BANKCNT_MASK) > X86_MCE_BANKS)
 		return -EINVAL;
 	/* Bits 23:16 count extended state registers: user space's to say, as the banks are. */
-	if (cap & ~(x86_supported_mcg_cap | MCG_BANKCNT_MASK | MCG_EXT_CNT_MASK))
+	if (cap & ~(supported_mcg_cap | MCG_BANKCNT_MASK | MCG_EXT_CNT_MASK))
 		return -EINVAL;
 	v->mcg_cap = cap;
 	if (cap & MCG_CTL_P)
@@ -142,18 +147,17 @@ static bool needs_action(const struct kvm_x86_mce *mce)
 	       (mce->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
 }
 
-static int inject(struct x86_vcpu *v, const void __user *argp)
+long x86_set_mce(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_x86_mce mce;
+	struct x86_vcpu *v = to_x86(vcpu);
+	struct kvm_x86_mce *mce = data;
 	bool raise;
 	u64 *bank;
 
-	if (copy_from_user(&mce, argp, sizeof(mce)))
-		return -EFAULT;
-	if (mce.bank >= nr_banks(v) || !(mce.status & MCI_STATUS_VAL))
+	if (mce->bank >= nr_banks(v) || !(mce->status & MCI_STATUS_VAL))
 		return -EINVAL;
-	bank = &v->mce_banks[4 * array_index_nospec(mce.bank, X86_MCE_BANKS)];
-	raise = (mce.status & MCI_STATUS_UC) && needs_action(&mce);
+	bank = &v->mce_banks[4 * array_index_nospec(mce->bank, X86_MCE_BANKS)];
+	raise = (mce->status & MCI_STATUS_UC) && needs_action(mce);
 
 	if (raise) {
 		/* Not enabled, for all banks or for this one: the error goes unseen. */
@@ -171,25 +175,13 @@ static int inject(struct x86_vcpu *v, const void __user *argp)
 		return 0;
 	}
 	if (bank[BANK_STATUS] & MCI_STATUS_VAL)
-		mce.status |= MCI_STATUS_OVER;
-	bank[BANK_ADDR] = mce.addr;
-	bank[BANK_MISC] = mce.misc;
-	bank[BANK_STATUS] = mce.status;
+		mce->status |= MCI_STATUS_OVER;
+	bank[BANK_ADDR] = mce->addr;
+	bank[BANK_MISC] = mce->misc;
+	bank[BANK_STATUS] = mce->status;
 	if (raise) {
-		v->mcg_status = mce.mcg_status;
+		v->mcg_status = mce->mcg_status;
 		x86_queue_exception(v, MC_VECTOR);
 	}
 	return 0;
-}
-
-long x86_mce_ioctl(struct x86_vcpu *v, unsigned int ioctl, void __user *argp)
-{
-	switch (ioctl) {
-	case KVM_X86_SETUP_MCE:
-		return setup(v, argp);
-	case KVM_X86_SET_MCE:
-		return inject(v, argp);
-	default:
-		return -ENOTTY;
-	}
 }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* MSRs: RDMSR and WRMSR exits, exits to user space for them, and the ioctls. */
 #include <linux/module.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 #include <asm/msr.h>
+#include "ioctl.h"
 #include "irqchip.h"
 #include "msr.h"
 #include "trace.h"
-
-#define MAX_IO_MSRS 256	/* KVM_GET_MSRS and KVM_SET_MSRS take less than this */
 
 static bool ignore_msrs;
 module_param(ignore_msrs, bool, 0644);
@@ -71,9 +68,10 @@ int x86_set_msr(struct x86_vcpu *v, u32 index, u64 val, bool host)
 
 /* --- the guest's own accesses --- */
 
-static int complete_msr(struct x86_vcpu *v)
+static int complete_msr(struct keel_vcpu *vcpu)
 {
-	const struct kvm_run *run = v->core.run;
+	struct x86_vcpu *v = to_x86(vcpu);
+	const struct kvm_run *run = vcpu->run;
 	u64 data = READ_ONCE(run->msr.data);
 
 	if (READ_ONCE(run->msr.error))
@@ -101,7 +99,7 @@ static int failed(struct x86_vcpu *v, u32 index, bool write, u64 val, u32 reason
 	run->msr.index = index;
 	run->msr.data = val;
 	v->msr_write = write;
-	v->complete = complete_msr;
+	v->core.complete = complete_msr;
 	return X86_MSR_USER;
 }
 
@@ -175,12 +173,6 @@ int x86_msr_setup(void)
 	return keel_regs_check(&x86_msrs);
 }
 
-int x86_msr_create(struct x86_vcpu *v)
-{
-	x86_clock_create(v);
-	return 0;
-}
-
 void x86_msr_reset(struct x86_vcpu *v, bool init)
 {
 	/*
@@ -191,10 +183,6 @@ void x86_msr_reset(struct x86_vcpu *v, bool init)
 		return;
 	keel_regs_reset(&v->core, &x86_msrs);
 	x86_msr_defaults(v);
-}
-
-void x86_msr_destroy(struct x86_vcpu *v)
-{
 }
 
 /* --- feature MSRs: what the host has to offer, asked on /dev/kvm --- */
@@ -223,116 +211,63 @@ static int get_feature_msr(u32 index, u64 *val)
 	}
 }
 
-static int feature_list(u32 *out)
+long x86_get_feature_msr_list(void *data)
 {
-	unsigned int i, nr = 0;
+	struct kvm_msr_list *list = data;
+	u32 room = list->nmsrs;
+	unsigned int i;
 	u64 val;
 
-	for (i = 0; i < ARRAY_SIZE(feature_msrs); i++)
-		if (!get_feature_msr(feature_msrs[i], &val))
-			out[nr++] = feature_msrs[i];
-	return nr;
-}
-
-/* struct kvm_msr_list: the number comes back even when there was no room for the list. */
-static int put_list(struct kvm_msr_list __user *user, const u32 *indices, u32 nr)
-{
-	u32 room;
-
-	if (get_user(room, &user->nmsrs) || put_user(nr, &user->nmsrs))
-		return -EFAULT;
-	if (room < nr)
-		return -E2BIG;
-	return copy_to_user(user->indices, indices, nr * sizeof(*indices)) ? -EFAULT : 0;
-}
-
-static int index_list(struct kvm_msr_list __user *user)
-{
-	unsigned int nr = keel_regs_list(NULL, &x86_msrs, NULL, 0), i;
-	u64 *ids = kmalloc_array(nr, sizeof(*ids), GFP_KERNEL_ACCOUNT);
-	u32 *indices = kmalloc_array(nr, sizeof(*indices), GFP_KERNEL_ACCOUNT);
-	int r = -ENOMEM;
-
-	if (ids && indices) {
-		keel_regs_list(NULL, &x86_msrs, ids, nr);
-		for (i = 0; i < nr; i++)
-			indices[i] = ids[i];
-		r = put_list(user, indices, nr);
+	list->nmsrs = 0;
+	for (i = 0; i < ARRAY_SIZE(feature_msrs); i++) {
+		if (get_feature_msr(feature_msrs[i], &val))
+			continue;
+		if (list->nmsrs < room)
+			list->indices[list->nmsrs] = feature_msrs[i];
+		list->nmsrs++;
 	}
-	kfree(ids);
-	kfree(indices);
-	return r;
+	return 0;
 }
 
-/* --- KVM_GET_MSRS, KVM_SET_MSRS: as many as succeed --- */
-
-/* One MSR. @v NULL: a feature MSR of the host. */
-static int one(struct x86_vcpu *v, struct kvm_msr_entry *e, bool write)
+long x86_get_msr_list(void *data)
 {
-	u64 val = 0;
-	int r;
+	struct kvm_msr_list *list = data;
 
-	if (write)
-		return x86_set_msr(v, e->index, e->data, true);
-	r = v ? x86_get_msr(v, e->index, &val, true) : get_feature_msr(e->index, &val);
-	if (!r)
-		e->data = val;
-	return r;
+	list->nmsrs = keel_regs_list32(NULL, &x86_msrs, list->indices, list->nmsrs);
+	return 0;
 }
 
-static long transfer(struct x86_vcpu *v, struct kvm_msrs __user *user, bool write)
-{
-	struct kvm_msr_entry *entries;
-	struct kvm_msrs head;
-	size_t size;
-	long nr;
+/* --- KVM_GET_MSRS, KVM_SET_MSRS: as many as succeed, and their number --- */
 
-	if (copy_from_user(&head, user, sizeof(head)))
-		return -EFAULT;
-	if (head.nmsrs >= MAX_IO_MSRS)
-		return -E2BIG;
-	size = head.nmsrs * sizeof(*entries);
-	entries = memdup_user(user->entries, size);
-	if (IS_ERR(entries))
-		return PTR_ERR(entries);
-	for (nr = 0; nr < head.nmsrs; nr++)
-		if (one(v, &entries[nr], write))
+long x86_get_feature_msrs(void *data)
+{
+	struct kvm_msrs *msrs = data;
+	u32 i;
+
+	for (i = 0; i < msrs->nmsrs; i++)
+		if (get_feature_msr(msrs->entries[i].index, &msrs->entries[i].data))
 			break;
-	if (!write && copy_to_user(user->entries, entries, size))
-		nr = -EFAULT;
-	kfree(entries);
-	return nr;
+	return i;
 }
 
-long x86_msr_dev_ioctl(unsigned int ioctl, unsigned long arg)
+long x86_get_msrs(struct keel_vcpu *vcpu, void *data)
 {
-	void __user *argp = (void __user *)arg;
-	u32 features[ARRAY_SIZE(feature_msrs)];
+	struct kvm_msrs *msrs = data;
+	u32 i;
 
-	switch (ioctl) {
-	case KVM_GET_MSR_INDEX_LIST:
-		return index_list(argp);
-	case KVM_GET_MSR_FEATURE_INDEX_LIST:
-		return put_list(argp, features, feature_list(features));
-	case KVM_GET_MSRS:
-		return transfer(NULL, argp, false);
-	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return put_user(x86_supported_mcg_cap, (u64 __user *)argp) ? -EFAULT : 0;
-	default:
-		return -ENOTTY;
-	}
+	for (i = 0; i < msrs->nmsrs; i++)
+		if (x86_get_msr(to_x86(vcpu), msrs->entries[i].index, &msrs->entries[i].data, true))
+			break;
+	return i;
 }
 
-long x86_msr_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg)
+long x86_set_msrs(struct keel_vcpu *vcpu, void *data)
 {
-	void __user *argp = (void __user *)arg;
+	const struct kvm_msrs *msrs = data;
+	u32 i;
 
-	switch (ioctl) {
-	case KVM_GET_MSRS:
-		return transfer(v, argp, false);
-	case KVM_SET_MSRS:
-		return transfer(v, argp, true);
-	default:
-		return x86_mce_ioctl(v, ioctl, argp);
-	}
+	for (i = 0; i < msrs->nmsrs; i++)
+		if (x86_set_msr(to_x86(vcpu), msrs->entries[i].index, msrs->entries[i].data, true))
+			break;
+	return i;
 }

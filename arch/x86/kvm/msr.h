@@ -23,8 +23,6 @@ x86_msr_fn x86_mtrr_fixed_get, x86_pat_set;
 
 /* mce.c */
 x86_msr_fn x86_mcg_get, x86_mcg_set, x86_mce_bank_get, x86_mce_bank_set;
-extern const u64 x86_supported_mcg_cap;
 void x86_mce_reset(struct x86_vcpu *v);
-long x86_mce_ioctl(struct x86_vcpu *v, unsigned int ioctl, void __user *argp);
 
 #endif

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/apicdef.h>
+#include "ioctl.h"
 #include "msr.h"
 
 /* Immutable once published in vm->msr_filter; read under vm->srcu. */
@@ -82,15 +83,17 @@ static int take_range(struct x86_msr_filter *f, const struct kvm_msr_filter_rang
 }
 
 /**
- * x86_set_msr_filter - replace the VM's filter
- * @vm: the VM; takes its core.lock, and sleeps
- * @user: what KVM_X86_SET_MSR_FILTER was given, with user space's pointers in it
+ * x86_set_msr_filter - KVM_X86_SET_MSR_FILTER: replace the VM's filter
+ * @core: the VM; takes its lock, and sleeps
+ * @data: struct kvm_msr_filter, with user space's pointers in it
  *
  * Return: 0, -EINVAL (unknown flags, too long, or everything denied by no range at all), -EFAULT,
  * -ENOMEM.
  */
-int x86_set_msr_filter(struct x86_vm *vm, const struct kvm_msr_filter *user)
+long x86_set_msr_filter(struct keel_vm *core, void *data)
 {
+	struct x86_vm *vm = to_x86_vm(core);
+	const struct kvm_msr_filter *user = data;
 	struct x86_msr_filter *new, *old;
 	unsigned int i;
 	int r = 0;

@@ -292,9 +292,10 @@ static void yield_to_apic(struct x86_vcpu *v, u32 apicid)
 		v->core.stat.directed_yield_successful++;
 }
 
-static int complete_hypercall(struct x86_vcpu *v)
+static int complete_hypercall(struct keel_vcpu *vcpu)
 {
-	u64 ret = READ_ONCE(v->core.run->hypercall.ret);
+	struct x86_vcpu *v = to_x86(vcpu);
+	u64 ret = READ_ONCE(vcpu->run->hypercall.ret);
 
 	v->regs[X86_RAX] = x86_64bit_code(v) ? ret : (u32)ret;
 	return x86_skip(v);
@@ -323,7 +324,7 @@ static long map_gpa_range(struct x86_vcpu *v, u64 gpa, u64 npages, u64 attrs, bo
 #else
 	run->hypercall.longmode = op64;
 #endif
-	v->complete = complete_hypercall;
+	v->core.complete = complete_hypercall;
 	return 0;
 }
 

@@ -9,31 +9,11 @@
 int x86_run_begin(struct keel_vcpu *vcpu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
-	struct kvm_run *run = vcpu->run;
-	int r;
 
-	if ((run->kvm_valid_regs | run->kvm_dirty_regs) & ~KVM_SYNC_X86_VALID_FIELDS)
-		return -EINVAL;
-	if (run->kvm_dirty_regs) {
-		r = x86_sync_regs_in(v);
-		if (r)
-			return r;
-	}
-	if (!v->lapic) {
-		v->mp_state = KVM_MP_STATE_RUNNABLE;	/* HLT went to user space: this is its answer */
-		r = x86_set_cr8(v, run->cr8);
-		if (r)
-			return -EINVAL;
-	}
-	if (v->complete) {
-		int (*complete)(struct x86_vcpu *v) = v->complete;
-
-		v->complete = NULL;
-		r = complete(v);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (v->lapic)
+		return 0;
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;	/* HLT went to user space: this is its answer */
+	return x86_set_cr8(v, vcpu->run->cr8) ? -EINVAL : 0;
 }
 
 /* May user space inject an interrupt by KVM_INTERRUPT now? */
@@ -54,7 +34,6 @@ void x86_run_end(struct keel_vcpu *vcpu)
 	run->cr8 = x86_get_cr8(v);
 	run->apic_base = v->apic_base;
 	run->ready_for_interrupt_injection = ready_for_irq(v);
-	x86_sync_regs_out(v);
 }
 
 int x86_requests(struct keel_vcpu *vcpu, unsigned long pending)
@@ -138,7 +117,7 @@ int x86_handle_exit(struct keel_vcpu *vcpu)
 
 bool x86_runnable(struct keel_vcpu *vcpu)
 {
-	return likely(to_x86(vcpu)->mp_state == KVM_MP_STATE_RUNNABLE);
+	return likely(vcpu->mp_state == KVM_MP_STATE_RUNNABLE);
 }
 
 /* An event that a HLT is left for. Other threads ask too: only what may be read without the mutex. */
@@ -160,7 +139,7 @@ bool x86_wakeup(struct keel_vcpu *vcpu)
 
 	if (v->lapic && x86_lapic_wakeup(v))
 		return true;
-	if (v->mp_state != KVM_MP_STATE_HALTED)
+	if (vcpu->mp_state != KVM_MP_STATE_HALTED)
 		return false;
 	return (READ_ONCE(vcpu->requests) & mask) || keel_apf_has_done(vcpu) || event_waits(v);
 }
@@ -177,11 +156,11 @@ int x86_unhalt(struct keel_vcpu *vcpu)
 		if (r <= 0)
 			return r;
 	}
-	if (v->mp_state == KVM_MP_STATE_HALTED &&
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED &&
 	    (event_waits(v) || keel_apf_has_done(vcpu) || READ_ONCE(vcpu->requests) &
 	     (BIT(X86_REQ_TRIPLE_FAULT) | BIT(X86_REQ_EOI_EXIT)))) {
 		v->pv_unhalted = false;
-		v->mp_state = KVM_MP_STATE_RUNNABLE;
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 		v->events_dirty = true;
 	}
 	return 1;

@@ -229,13 +229,13 @@ bool x86_tsc_khz_possible(u32 khz)
 }
 
 /**
- * x86_set_tsc_khz - change the rate of a vCPU's TSC
+ * x86_tsc_set_khz - change the rate of a vCPU's TSC
  * @v: the vCPU, loaded
  * @khz: new rate
  *
  * Return: 0, or -EINVAL: the CPU cannot do that.
  */
-int x86_set_tsc_khz(struct x86_vcpu *v, u32 khz)
+int x86_tsc_set_khz(struct x86_vcpu *v, u32 khz)
 {
 	u64 ratio;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A vCPU of x86: creation, reset, load and put, and the ioctls that are nobody else's. */
-#include <linux/uaccess.h>
 #include <asm/kvm_para.h>
+#include "ioctl.h"
 #include "irqchip.h"
 #include "x86.h"
 
@@ -14,8 +14,8 @@ int x86_vcpu_create(struct keel_vcpu *vcpu)
 	int r;
 
 	v->user_irq = -1;
-	v->mp_state = !x86_irqchip_in_kernel(vm) || x86_is_bsp(v) ? KVM_MP_STATE_RUNNABLE :
-								    KVM_MP_STATE_UNINITIALIZED;
+	vcpu->mp_state = !x86_irqchip_in_kernel(vm) || x86_is_bsp(v) ? KVM_MP_STATE_RUNNABLE :
+								       KVM_MP_STATE_UNINITIALIZED;
 	vcpu->lazy_wanted = BIT(X86_LAZY_FPU) | x86_backend.lazy_always;
 	r = x86_emul_create(v);
 	if (r)
@@ -23,14 +23,12 @@ int x86_vcpu_create(struct keel_vcpu *vcpu)
 	r = x86_fpu_create(v);
 	if (r)
 		goto err_emul;
-	r = x86_msr_create(v);
-	if (r)
-		goto err_fpu;
+	x86_clock_create(v);
 	x86_cpuid_create(v);
 	if (x86_irqchip_in_kernel(vm)) {
 		r = x86_lapic_create(v);
 		if (r)
-			goto err_msr;
+			goto err_cpuid;
 	}
 	r = x86_be(vcpu_create)(v);
 	if (r)
@@ -42,10 +40,8 @@ int x86_vcpu_create(struct keel_vcpu *vcpu)
 
 err_lapic:
 	x86_lapic_destroy(v);
-err_msr:
+err_cpuid:
 	x86_cpuid_destroy(v);
-	x86_msr_destroy(v);
-err_fpu:
 	x86_fpu_destroy(v);
 err_emul:
 	x86_emul_destroy(v);
@@ -72,7 +68,6 @@ void x86_vcpu_destroy(struct keel_vcpu *vcpu)
 	x86_lapic_destroy(v);
 	x86_be(vcpu_destroy)(v);
 	x86_cpuid_destroy(v);
-	x86_msr_destroy(v);
 	x86_fpu_destroy(v);
 	x86_emul_destroy(v);
 }
@@ -110,7 +105,7 @@ void x86_vcpu_reset(struct x86_vcpu *v, bool init)
 	atomic_set(&v->nmi_queued, 0);
 	v->nmi_injected = false;
 	clear_bit(X86_REQ_TRIPLE_FAULT, &v->core.requests);
-	v->complete = NULL;
+	v->core.complete = NULL;
 	keel_io_begin(&v->core);
 
 	x86_be(vcpu_reset)(v, init);
@@ -168,70 +163,56 @@ void x86_vcpu_put(struct keel_vcpu *vcpu)
 
 /* --- ioctls ------------------------------------------------------------------------------------- */
 
-static int get_mp_state(struct x86_vcpu *v, struct kvm_mp_state __user *argp)
+/* An INIT or SIPI that has arrived counts; so does a kick that ends a halt. */
+int x86_mp_state_sync(struct keel_vcpu *vcpu)
 {
-	struct kvm_mp_state mp;
+	struct x86_vcpu *v = to_x86(vcpu);
+	int r = 0;
 
-	/* An INIT or SIPI that has arrived counts; so does one that ends a halt. */
-	if (v->lapic && test_and_clear_bit(X86_REQ_INIT_SIPI, &v->core.requests)) {
-		int r = x86_lapic_events(v);
-
-		if (r < 0)
-			return r;
+	if (v->lapic && test_and_clear_bit(X86_REQ_INIT_SIPI, &vcpu->requests))
+		r = x86_lapic_events(v);
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && v->pv_unhalted) {
+		v->pv_unhalted = false;
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	}
-	mp.mp_state = v->mp_state == KVM_MP_STATE_HALTED && v->pv_unhalted ?
-		      KVM_MP_STATE_RUNNABLE : v->mp_state;
-	return copy_to_user(argp, &mp, sizeof(mp)) ? -EFAULT : 0;
+	return min(r, 0);
 }
 
-static int set_mp_state(struct x86_vcpu *v, const struct kvm_mp_state __user *argp)
+int x86_mp_state_set(struct keel_vcpu *vcpu, u32 *state)
 {
-	struct kvm_mp_state mp;
+	struct x86_vcpu *v = to_x86(vcpu);
 
-	if (copy_from_user(&mp, argp, sizeof(mp)))
-		return -EFAULT;
-	switch (mp.mp_state) {
-	case KVM_MP_STATE_RUNNABLE:
-		break;
-	case KVM_MP_STATE_UNINITIALIZED:
-	case KVM_MP_STATE_HALTED:
-		if (!v->lapic)
-			return -EINVAL;
-		break;
-	case KVM_MP_STATE_INIT_RECEIVED:
-		if (!v->lapic)
-			return -EINVAL;
-		break;
-	case KVM_MP_STATE_SIPI_RECEIVED:
-		if (!v->lapic)
-			return -EINVAL;
-		/* The SIPI is still to be acted on: KVM_SET_VCPU_EVENTS has its vector. */
-		v->mp_state = KVM_MP_STATE_INIT_RECEIVED;
-		x86_lapic_set_sipi(v);
-		return 0;
-	default:
+	if (*state != KVM_MP_STATE_RUNNABLE && !v->lapic)
 		return -EINVAL;
+	if (*state == KVM_MP_STATE_SIPI_RECEIVED) {
+		/* The SIPI is still to be acted on: KVM_SET_VCPU_EVENTS has its vector. */
+		*state = KVM_MP_STATE_INIT_RECEIVED;
+		x86_lapic_set_sipi(v);
 	}
-	v->mp_state = mp.mp_state;
 	v->events_dirty = true;
 	return 0;
 }
 
 /* KVM_INTERRUPT: user space's PIC delivers a vector. */
-static int interrupt(struct x86_vcpu *v, const struct kvm_interrupt __user *argp)
+long x86_interrupt(struct keel_vcpu *vcpu, void *data)
 {
-	struct kvm_interrupt irq;
+	const struct kvm_interrupt *irq = data;
+	struct x86_vcpu *v = to_x86(vcpu);
 
-	if (copy_from_user(&irq, argp, sizeof(irq)))
-		return -EFAULT;
-	if (irq.irq >= KVM_NR_INTERRUPTS)
+	if (irq->irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
 	if (x86_pic_in_kernel(x86_vm_of(v)))
 		return -ENXIO;
 	if (v->user_irq >= 0)
 		return -EEXIST;
-	v->user_irq = irq.irq;
+	v->user_irq = irq->irq;
 	v->events_dirty = true;
+	return 0;
+}
+
+long x86_nmi(struct keel_vcpu *vcpu, void *unused)
+{
+	x86_queue_nmi(to_x86(vcpu));
 	return 0;
 }
 
@@ -245,41 +226,5 @@ int x86_translate(struct keel_vcpu *vcpu, struct kvm_translation *tr)
 	tr->physical_address = gpa;
 	tr->writeable = 1;
 	tr->usermode = 0;
-	return 0;
-}
-
-long x86_vcpu_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg)
-{
-	struct x86_vcpu *v = to_x86(vcpu);
-	void __user *argp = (void __user *)arg;
-	/* Whose ioctl is it? Each answers -ENOTTY when it is not. */
-	static long (*const handlers[])(struct x86_vcpu *, unsigned int, unsigned long) = {
-		x86_regs_ioctl, x86_msr_ioctl, x86_fpu_ioctl, x86_cpuid_ioctl,
-		x86_lapic_ioctl, x86_clock_ioctl,
-	};
-	unsigned int i;
-
-	switch (ioctl) {
-	case KVM_GET_MP_STATE:
-		return get_mp_state(v, argp);
-	case KVM_SET_MP_STATE:
-		return set_mp_state(v, argp);
-	case KVM_INTERRUPT:
-		return interrupt(v, argp);
-	}
-	for (i = 0; i < ARRAY_SIZE(handlers); i++) {
-		long r = handlers[i](v, ioctl, arg);
-
-		if (r != -ENOTTY)
-			return r;
-	}
-	return -ENOTTY;
-}
-
-long x86_vcpu_async_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg)
-{
-	if (ioctl != KVM_NMI)
-		return -ENOTTY;
-	x86_queue_nmi(to_x86(vcpu));
 	return 0;
 }

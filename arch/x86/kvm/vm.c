@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A VM of x86: creation, and the ioctls that are nobody else's. */
-#include <linux/nospec.h>
-#include <linux/uaccess.h>
+#include "ioctl.h"
 #include "irqchip.h"
 #include "x86.h"
 
@@ -63,18 +62,19 @@ void x86_vm_destroy(struct keel_vm *core)
 	x86_be(vm_destroy)(vm);
 }
 
-static int set_boot_cpu(struct x86_vm *vm, unsigned long id)
+long x86_set_boot_cpu(struct keel_vm *vm, void *data)
 {
+	unsigned long id = *(unsigned long *)data;
 	int r = 0;
 
-	mutex_lock(&vm->core.lock);
-	if (vm->core.created_vcpus)
+	mutex_lock(&vm->lock);
+	if (vm->created_vcpus)
 		r = -EBUSY;
-	else if (id >= vm->core.max_vcpu_ids)
+	else if (id >= vm->max_vcpu_ids)
 		r = -EINVAL;
 	else
-		vm->bsp_id = id;
-	mutex_unlock(&vm->core.lock);
+		to_x86_vm(vm)->bsp_id = id;
+	mutex_unlock(&vm->lock);
 	return r;
 }
 
@@ -82,52 +82,23 @@ static int set_boot_cpu(struct x86_vm *vm, unsigned long id)
  * The TSS and identity-map pages serve CPUs that cannot run real mode. Keel's backends can, so the addresses
  * are taken and nothing is put there.
  */
-static int set_identity_map(struct x86_vm *vm, const u64 __user *argp)
+long x86_set_identity_map(struct keel_vm *vm, void *addr)
 {
-	u64 addr;
 	int r = 0;
 
-	if (copy_from_user(&addr, argp, sizeof(addr)))
-		return -EFAULT;
-	mutex_lock(&vm->core.lock);
-	if (vm->core.created_vcpus)
+	mutex_lock(&vm->lock);
+	if (vm->created_vcpus)
 		r = -EINVAL;
 	else
-		vm->identity_map_addr = addr ?: DEFAULT_IDENTITY_MAP;
-	mutex_unlock(&vm->core.lock);
+		to_x86_vm(vm)->identity_map_addr = *(u64 *)addr ?: DEFAULT_IDENTITY_MAP;
+	mutex_unlock(&vm->lock);
 	return r;
 }
 
-static int set_msr_filter(struct x86_vm *vm, void __user *argp)
+long x86_set_tss_addr(struct keel_vm *vm, void *addr)
 {
-	struct kvm_msr_filter filter;
-
-	if (copy_from_user(&filter, argp, sizeof(filter)))
-		return -EFAULT;
-	return x86_set_msr_filter(vm, &filter);
-}
-
-long x86_vm_ioctl(struct keel_vm *core, unsigned int ioctl, unsigned long arg)
-{
-	struct x86_vm *vm = to_x86_vm(core);
-	void __user *argp = (void __user *)arg;
-	long r;
-
-	switch (ioctl) {
-	case KVM_SET_TSS_ADDR:
-		if (arg > (u32)(-3 * PAGE_SIZE))
-			return -EINVAL;
-		vm->tss_addr = arg;
-		return 0;
-	case KVM_SET_IDENTITY_MAP_ADDR:
-		return set_identity_map(vm, argp);
-	case KVM_SET_BOOT_CPU_ID:
-		return set_boot_cpu(vm, arg);
-	case KVM_X86_SET_MSR_FILTER:
-		return set_msr_filter(vm, argp);
-	}
-	r = x86_irqchip_vm_ioctl(vm, ioctl, arg);
-	if (r != -ENOTTY)
-		return r;
-	return x86_clock_vm_ioctl(vm, ioctl, arg);
+	if (*(unsigned long *)addr > (u32)(-3 * PAGE_SIZE))
+		return -EINVAL;
+	to_x86_vm(vm)->tss_addr = *(unsigned long *)addr;
+	return 0;
 }

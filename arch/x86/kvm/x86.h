@@ -9,7 +9,6 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <asm/processor-flags.h>
-#include <keel/device_attr.h>
 #include <keel/guest_mem.h>
 #include <keel/regs.h>
 #include <keel/timer.h>
@@ -101,13 +100,12 @@ struct x86_vm {
 	u32 bsp_id;
 	u64 tss_addr, identity_map_addr;
 	u32 disabled_exits;		/* KVM_X86_DISABLE_EXITS_* */
-	u32 quirks_off;			/* KVM_X86_QUIRK_* disabled */
-	u32 user_msr_mask;		/* KVM_MSR_EXIT_REASON_* */
+	/* Settings of KVM_ENABLE_CAP (caps.c). */
+	u64 quirks_off;			/* KVM_X86_QUIRK_* disabled */
+	u64 user_msr_mask;		/* KVM_MSR_EXIT_REASON_* */
 	u64 hypercall_exits;		/* KVM_CAP_EXIT_HYPERCALL mask */
-	bool exception_payload, triple_fault_event, exit_on_emul_error;
-	u32 bus_lock_flags, notify_flags;
-	bool max_ids_set;
-	bool user_cpuid_fault_ok;	/* the guest may read MSR_PLATFORM_INFO */
+	u64 exception_payload, triple_fault_event, exit_on_emul_error;
+	u64 user_cpuid_fault_ok;	/* the guest may read MSR_PLATFORM_INFO */
 	struct x86_msr_filter __rcu *msr_filter;	/* vm->srcu */
 
 	/* clock.c */
@@ -177,7 +175,6 @@ struct x86_vcpu {
 	unsigned long regs[X86_NR_GPRS];
 	unsigned long rip, rflags;	/* use the accessors below: guest debug owns TF, RF */
 	bool events_dirty;		/* x86_prepare() must look: same as X86_REQ_EVENT, no atomics */
-	u8 mp_state;			/* KVM_MP_STATE_* */
 	u32 hflags;
 	unsigned long cr2, cr8;		/* cr8 without an in-kernel LAPIC */
 	u64 efer, apic_base;
@@ -213,7 +210,6 @@ struct x86_vcpu {
 	u64 platform_info, misc_features, hwcr, microcode, de_cfg;
 	u64 osvw_length, osvw_status;
 	bool msr_write;			/* the user-space MSR exit in flight is a WRMSR */
-	int (*complete)(struct x86_vcpu *v);	/* at run_begin: finish an exit that is not I/O */
 
 	/* clock.c */
 	u64 tsc_offset, tsc_ratio, tsc_adjust;
@@ -343,8 +339,6 @@ int x86_prepare(struct keel_vcpu *vcpu);
 void x86_cancel(struct keel_vcpu *vcpu);
 /** x86_collect_nmis - X86_REQ_NMI: take what was queued. */
 void x86_collect_nmis(struct x86_vcpu *v);
-void x86_get_vcpu_events(struct x86_vcpu *v, struct kvm_vcpu_events *ev);
-int x86_set_vcpu_events(struct x86_vcpu *v, const struct kvm_vcpu_events *ev);
 
 /* --- cr.c: control registers, checked as the manual says --------------------------------- */
 
@@ -363,13 +357,6 @@ int x86_set_dr(struct x86_vcpu *v, int nr, unsigned long val);
 unsigned long x86_get_dr(struct x86_vcpu *v, int nr);
 
 /* --- regs.c, fpu.c, debug.c: state for user space ------------------------------------------- */
-void x86_get_regs(struct x86_vcpu *v, struct kvm_regs *regs);
-void x86_set_regs(struct x86_vcpu *v, const struct kvm_regs *regs);
-void x86_get_sregs(struct x86_vcpu *v, struct kvm_sregs *sregs);
-int x86_set_sregs(struct x86_vcpu *v, const struct kvm_sregs *sregs);
-long x86_regs_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg);	/* -ENOTTY */
-int x86_sync_regs_in(struct x86_vcpu *v);
-void x86_sync_regs_out(struct x86_vcpu *v);
 int x86_fpu_create(struct x86_vcpu *v);
 void x86_fpu_destroy(struct x86_vcpu *v);
 void x86_fpu_reset(struct x86_vcpu *v, bool init);
@@ -387,15 +374,13 @@ void x86_xcr_save(struct keel_vcpu *vcpu);
 unsigned int x86_xstate_size(u64 xcr0);
 /** x86_xcr_update - XCR0 or CR4 has changed: are they to be switched? */
 void x86_xcr_update(struct x86_vcpu *v);
-long x86_fpu_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg);	/* -ENOTTY */
-int x86_set_guest_debug(struct x86_vcpu *v, const struct kvm_guest_debug *dbg);
+int x86_guest_debug(struct keel_vcpu *vcpu, const struct kvm_guest_debug *dbg, u32 old);
 /** x86_debug_update - DR0-3, DR7 or the debugger's have changed: which ones count. */
 void x86_debug_update(struct x86_vcpu *v);
 unsigned long x86_dr6_fixed(struct x86_vcpu *v);
 unsigned long x86_linear_rip(struct x86_vcpu *v);
 /** x86_step_trap - single-step trap after an emulated instruction. 1, or 0: the debugger's. */
 int x86_step_trap(struct x86_vcpu *v);
-int x86_guestdbg_cap(struct keel_vm *vm);
 
 /* --- walk.c: the guest's own page tables ------------------------------------------------------ */
 #define X86_WALK_WRITE	BIT(1)	/* as in the #PF error code */
@@ -466,8 +451,6 @@ bool x86_cpu_supports(unsigned int feature);
 void x86_cpuid_setup(void);				/* after the backend's setup, x86_supported_xcr0 known */
 void x86_cpu_cap_clear(unsigned int feature);		/* for backends, in their setup */
 void x86_cpu_cap_set(unsigned int feature);
-long x86_cpuid_dev_ioctl(unsigned int ioctl, unsigned long arg);	/* GET_SUPPORTED/EMULATED_CPUID */
-long x86_cpuid_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg); /* SET/GET_CPUID(2) */
 /** x86_cpuid_runtime - OSXSAVE, APIC, MWAIT and XSAVE size leaves follow CR4, APIC base, XCR0. */
 void x86_cpuid_runtime(struct x86_vcpu *v);
 void x86_cpuid_destroy(struct x86_vcpu *v);
@@ -483,13 +466,8 @@ int x86_guest_rdmsr(struct x86_vcpu *v, u32 index, u64 *val);
 int x86_guest_wrmsr(struct x86_vcpu *v, u32 index, u64 val);
 /** x86_msr_allowed - does the VM's filter let the guest access @index? @type KVM_MSR_FILTER_READ/WRITE */
 bool x86_msr_allowed(struct x86_vcpu *v, u32 index, u32 type);
-int x86_msr_create(struct x86_vcpu *v);
 void x86_msr_reset(struct x86_vcpu *v, bool init);
-void x86_msr_destroy(struct x86_vcpu *v);
 int x86_msr_setup(void);
-long x86_msr_dev_ioctl(unsigned int ioctl, unsigned long arg);	/* lists, feature MSRs */
-long x86_msr_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg);	/* GET/SET_MSRS, MCE */
-int x86_set_msr_filter(struct x86_vm *vm, const struct kvm_msr_filter *filter);
 void x86_msr_vm_destroy(struct x86_vm *vm);
 /* user-return.c: MSRs that only user code needs keep guest values while the host kernel runs. */
 int x86_uret_add(u32 msr);			/* slot number, or -1: not there on this CPU */
@@ -510,15 +488,10 @@ void x86_clock_put(struct x86_vcpu *v);
 u64 x86_guest_tsc(struct x86_vcpu *v, u64 host_tsc);
 void x86_write_tsc(struct x86_vcpu *v, u64 guest_tsc, bool host);
 void x86_adjust_tsc_offset(struct x86_vcpu *v, s64 delta);
-int x86_set_tsc_khz(struct x86_vcpu *v, u32 khz);
 int x86_clock_request(struct x86_vcpu *v);		/* X86_REQ_CLOCK */
 void x86_master_clock_request(struct x86_vm *vm);	/* X86_REQ_MASTER_CLOCK */
 int x86_set_clock_msr(struct x86_vcpu *v, u64 val, bool old_msr);
 void x86_write_wall_clock(struct x86_vm *vm, u64 gpa);
-long x86_clock_vm_ioctl(struct x86_vm *vm, unsigned int ioctl, unsigned long arg); /* GET/SET_CLOCK, TSC_KHZ */
-long x86_clock_ioctl(struct x86_vcpu *v, unsigned int ioctl, unsigned long arg); /* TSC_KHZ, KVMCLOCK_CTRL */
-extern const struct keel_vcpu_attr x86_vcpu_attrs[];
-extern const unsigned int x86_nr_vcpu_attrs;
 u64 x86_kvmclock_ns(struct x86_vm *vm);
 bool x86_clock_pair(struct x86_vcpu *v, struct timespec64 *ts, u64 *tsc);	/* KVM_HC_CLOCK_PAIRING */
 void x86_clock_resumed(void);				/* after suspend */
@@ -555,8 +528,8 @@ void x86_vcpu_created(struct keel_vcpu *vcpu);
 void x86_vcpu_destroy(struct keel_vcpu *vcpu);
 void x86_vcpu_load(struct keel_vcpu *vcpu, int cpu);
 void x86_vcpu_put(struct keel_vcpu *vcpu);
-long x86_vcpu_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
-long x86_vcpu_async_ioctl(struct keel_vcpu *vcpu, unsigned int ioctl, unsigned long arg);
+int x86_mp_state_sync(struct keel_vcpu *vcpu);
+int x86_mp_state_set(struct keel_vcpu *vcpu, u32 *state);
 int x86_translate(struct keel_vcpu *vcpu, struct kvm_translation *tr);
 /* run.c */
 int x86_run_begin(struct keel_vcpu *vcpu);
@@ -570,12 +543,9 @@ int x86_unhalt(struct keel_vcpu *vcpu);
 /* caps.c, vm.c */
 extern const struct keel_cap x86_caps[];
 extern const unsigned int x86_nr_caps;
-int x86_vm_enable_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap);
-int x86_vcpu_enable_cap(struct keel_vcpu *vcpu, const struct kvm_enable_cap *cap);
 int x86_vm_init(struct keel_vm *vm, unsigned long type);
 void x86_vm_destroy(struct keel_vm *vm);
 void x86_vm_quiesce(struct keel_vm *vm);
-long x86_vm_ioctl(struct keel_vm *vm, unsigned int ioctl, unsigned long arg);
 
 static inline bool x86_irqchip_in_kernel(const struct x86_vm *vm)
 {
