@@ -276,7 +276,42 @@ static int exit_ud(struct x86_vcpu *v)
 	return x86_emulate_missing(v);
 }
 
+/* APM 15.5.1: VMRUN did not like the VMCB. */
+static int failed_entry(struct svm_vcpu *s)
+{
+	struct kvm_run *run = s->x86.core.run;
+
+	svm_dump(s);
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason = s->vmcb->control.exit_code;
+	run->fail_entry.cpu = s->cpu;
+	return 0;
+}
+
 /* --- nested page faults (15.25.6) ------------------------------------------------------------ */
+
+extern const u8 svm_after_vmrun[];
+
+/*
+ * Has the CPU stayed half in guest mode after an exit, and left it again on the host's first
+ * instruction? Then the VMCB holds the host's state, and the guest's is lost. QEMU's emulation
+ * does this now and then (Documentation/lab.rst).
+ */
+static bool host_in_vmcb(const struct vmcb_save_area *save)
+{
+	return unlikely(save->rip == (unsigned long)svm_after_vmrun) && save->cr3 == __read_cr3();
+}
+
+/* The guest cannot go on; nor may anybody read the host's state as its. */
+static int host_state_lost(struct x86_vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+
+	pr_err("keel: the CPU left guest mode twice for one exit\n");
+	memset(&s->vmcb->save, 0, sizeof(s->vmcb->save));
+	v->regs[X86_RAX] = v->regs[X86_RSP] = v->rip = v->rflags = 0;
+	return failed_entry(s);
+}
 
 static int exit_npf(struct x86_vcpu *v)
 {
@@ -291,6 +326,8 @@ static int exit_npf(struct x86_vcpu *v)
 	const void *insn = NULL;
 	int len = 0;
 
+	if (host_in_vmcb(&to_svm(v)->vmcb->save))
+		return host_state_lost(v);
 	trace_kvm_page_fault(v, fault.gpa, info);
 	if (svm_has.decode_assists && c->insn_len) {
 		insn = c->insn_bytes;
@@ -363,18 +400,6 @@ static const struct svm_exit exits[] = {
 };
 
 static const struct svm_exit npf = { "NPF", exit_npf };
-
-/* APM 15.5.1: VMRUN did not like the VMCB. */
-static int failed_entry(struct svm_vcpu *s)
-{
-	struct kvm_run *run = s->x86.core.run;
-
-	svm_dump(s);
-	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
-	run->fail_entry.hardware_entry_failure_reason = s->vmcb->control.exit_code;
-	run->fail_entry.cpu = s->cpu;
-	return 0;
-}
 
 static int unknown_exit(struct svm_vcpu *s)
 {

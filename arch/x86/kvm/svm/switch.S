@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The world switch: registers, the state behind VMLOAD, and what must precede the first RET. */
+#include <linux/objtool.h>
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
@@ -78,6 +79,8 @@ SYM_FUNC_START(svm_switch)
 	VM_CLEAR_CPU_BUFFERS
 	sti
 	vmrun	%rax
+SYM_INNER_LABEL(svm_after_vmrun, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR	/* compared with, never jumped to */
 	cli
 
 	vmsave	%rax
