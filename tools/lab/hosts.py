@@ -22,6 +22,8 @@ class Host:
     ports = ("ttyS0", "ttyS1")
     # the end of a run that is the emulator's fault, and not what the run is about: it is repeated once
     mishap = None
+    # the CPUs with which the emulator is known not to fail, where that is fewer than it can have
+    steady_cpus = None
 
     def __init__(self, name, about, cpu, stock, kernel, cpus, memory, maximum=8, arch="x86_64"):
         self.name, self.about, self.cpu, self.stock = name, about, cpu, stock
