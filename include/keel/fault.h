@@ -15,6 +15,7 @@ struct keel_vm;
  * @write, @exec: kind of access (neither: read)
  * @present: the second stage had a translation, but not the permission
  * @no_async: resolve synchronously, never by an async page fault
+ * @lazy_exec: let the guest fetch from the page only when it does: caches have to be looked after then
  * @as_id: guest address space
  * @order: in: largest order wanted (log2 pages); out: the order mapped
  * @slot, @hva, @pfn, @writable, @memtype: filled by keel_fault(); @slot may be looked at only
@@ -23,7 +24,7 @@ struct keel_vm;
 struct keel_s2_fault {
 	u64 gpa;
 	bool write, exec, present;
-	bool no_async;
+	bool no_async, lazy_exec;
 	u8 as_id;
 	u8 order;
 	/* filled by keel_fault() */

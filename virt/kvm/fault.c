@@ -104,7 +104,7 @@ static int map_page(struct keel_vcpu *vcpu, struct keel_s2_fault *fault,
 	map.level = keel_block_level(vm, fault->slot, gfn, min(hp->order, fault->order));
 	map.prot = KEEL_S2_R;
 	/* Instruction fetches from a device, even speculative ones, may have side effects. */
-	if (!hp->device || fault->exec)
+	if (fault->exec || !(hp->device || fault->lazy_exec))
 		map.prot |= KEEL_S2_X;
 	if (fault->writable)
 		map.prot |= KEEL_S2_W | (fault->write ? KEEL_S2_DIRTY : 0);

@@ -10,18 +10,33 @@
 #include <asm/kvm_arm.h>
 #include <asm/ptrace.h>
 #include <asm/sysreg.h>
+#include <keel/fault.h>
+#include <keel/ioctl.h>
 #include <keel/vcpu.h>
 #include "psci.h"
 #include "pvtime.h"
 #include "smccc.h"
 #include "timer.h"
 #include "vgic/vgic.h"
+#include "hyp/offsets.h"
 
 /*
  * System registers that have a place in struct arm_ctxt. Those from ARM_CPU_FIRST to ARM_CPU_LAST
  * are in the CPU while the vCPU is loaded: use arm_read_sys() and arm_write_sys().
  */
 enum arm_sys {
+	/* Pointer authentication keys, low and high halves. In the CPU only while the guest runs. */
+	ARM_APIAKEYLO_EL1,
+	ARM_APIAKEYHI_EL1,
+	ARM_APIBKEYLO_EL1,
+	ARM_APIBKEYHI_EL1,
+	ARM_APDAKEYLO_EL1,
+	ARM_APDAKEYHI_EL1,
+	ARM_APDBKEYLO_EL1,
+	ARM_APDBKEYHI_EL1,
+	ARM_APGAKEYLO_EL1,
+	ARM_APGAKEYHI_EL1,
+
 	ARM_MPIDR_EL1,
 	ARM_CSSELR_EL1,
 	ARM_ACTLR_EL1,
@@ -29,6 +44,15 @@ enum arm_sys {
 	ARM_MDCCINT_EL1,
 	ARM_OSLSR_EL1,
 	ARM_DISR_EL1,
+	/* AArch32's. No guest has it at EL1: these are for user space alone. */
+	ARM_DBGVCR32_EL2,
+	ARM_DACR32_EL2,
+	ARM_IFSR32_EL2,
+	ARM_FPEXC32_EL2,
+	ARM_SPSR_ABT,
+	ARM_SPSR_UND,
+	ARM_SPSR_IRQ,
+	ARM_SPSR_FIQ,
 
 	ARM_SCTLR_EL1, ARM_CPU_FIRST = ARM_SCTLR_EL1,
 	ARM_CPACR_EL1,
@@ -52,17 +76,6 @@ enum arm_sys {
 	ARM_ELR_EL1,
 	ARM_SPSR_EL1, ARM_CPU_LAST = ARM_SPSR_EL1,
 
-	/* Pointer authentication keys, low and high halves. In the CPU only while the guest runs. */
-	ARM_APIAKEYLO_EL1,
-	ARM_APIAKEYHI_EL1,
-	ARM_APIBKEYLO_EL1,
-	ARM_APIBKEYHI_EL1,
-	ARM_APDAKEYLO_EL1,
-	ARM_APDAKEYHI_EL1,
-	ARM_APDBKEYLO_EL1,
-	ARM_APDBKEYHI_EL1,
-	ARM_APGAKEYLO_EL1,
-	ARM_APGAKEYHI_EL1,
 	ARM_NR_SYS
 };
 
@@ -89,13 +102,8 @@ struct arm_debug {
 	u64 wvr[ARM_MAX_DBG], wcr[ARM_MAX_DBG];
 };
 
-/* What ended guest mode: the vector taken, and ARM_EXIT_IL when PSTATE was illegal. */
-enum arm_exit_code {
-	ARM_EXIT_SYNC,
-	ARM_EXIT_IRQ,
-	ARM_EXIT_FIQ,
-	ARM_EXIT_SERROR,
-};
+/* MDSCR_EL1: KDE, MDE, SS: debug exceptions can come. */
+#define ARM_MDSCR_ON	(BIT(15) | BIT(13) | BIT(0))
 
 /* Feature identification registers: CRn 0, op1 0, CRm 1 to 7, of which 0 to 3 of CRm 1 to 3 are AArch32's. */
 #define ARM_NR_IDREGS	56
@@ -161,12 +169,18 @@ enum {
  * @ctxt: registers
  * @hcr: HCR_EL2 while the guest runs
  * @mdcr: MDCR_EL2 while the vCPU is loaded
- * @exit: why guest mode was left; the syndrome registers are valid for ARM_EXIT_SYNC (@hpfar, @far
- *	for aborts only) and ARM_EXIT_SERROR
+ * @mdscr: what counts of MDSCR_EL1 while the guest runs
+ * @vttbr: VTTBR_EL2 while the vCPU is loaded
+ * @exit: why guest mode was left: ARM_EXIT_*, with the syndrome of ARM_EXIT_SYNC (@hpfar, @far
+ *	for aborts only). @serror: an SError that is the guest's came, with @disr
  * @loaded: the registers from ARM_CPU_FIRST on are in the CPU
  * @features: KVM_ARM_VCPU_* bits of KVM_ARM_VCPU_INIT
  * @initialized: KVM_ARM_VCPU_INIT was called
  * @ran: KVM_RUN was called since
+ * @vsesr: VSESR_EL2, for the SError that HCR_EL2.VSE makes pending
+ * @mmio: the access that user space was asked for, and where the guest was
+ * @debug: the guest's breakpoints and watchpoints
+ * @user_debug: those of a debugger in user space
  * @fp: V registers, FPSR, FPCR
  * @fp_ready: the host's own are saved, so the CPU's may be used as long as the vCPU stays loaded
  * @power: on, off, halted
@@ -178,8 +192,11 @@ struct arm_vcpu {
 	struct arm_ctxt ctxt;
 	u64 hcr;
 	u64 mdcr;
+	u64 mdscr;
+	u64 vttbr;
 	struct {
 		u32 code;
+		bool serror;
 		u64 esr, far, hpfar, disr;
 	} exit;
 	bool loaded;
@@ -190,6 +207,9 @@ struct arm_vcpu {
 	u64 vsesr;
 	struct user_fpsimd_state fp;
 	struct arm_debug debug, user_debug;
+	struct {
+		u64 gpa, pc, pstate;
+	} mmio;
 
 	struct arm_power power;
 	struct vgic_vcpu vgic;
@@ -242,14 +262,6 @@ static inline bool arm_has_feature(const struct arm_vcpu *v, unsigned int featur
 	return v->features & BIT(feature);
 }
 
-/* vcpu.c. Both: the vCPU's own thread with the mutex held, or the vCPU not loaded anywhere. */
-u64 arm_read_sys(struct arm_vcpu *v, enum arm_sys reg);
-void arm_write_sys(struct arm_vcpu *v, enum arm_sys reg, u64 val);
-struct arm_vcpu *arm_vcpu_by_mpidr(struct arm_vm *vm, u64 mpidr);
-
-void arm_vcpu_reset(struct arm_vcpu *v);	/* registers as after a reset; the vCPU is loaded */
-bool arm_serror_pending(struct arm_vcpu *v);	/* an SError waits and is not masked: ends WFI. Any thread */
-
 /*
  * After each exit, interrupts off, before list registers are made: has a timer's line fallen? While no line is high
  * there is nothing to look at: that one rises, the host's interrupt tells.
@@ -260,10 +272,123 @@ static inline void arm_timer_sync(struct arm_vcpu *v)
 		arm_timer_resample(v);
 }
 
-/* The affinity fields of MPIDR_EL1, which never change. */
+/* The affinity fields of MPIDR_EL1. */
 static inline u64 arm_mpidr_aff(const struct arm_vcpu *v)
 {
 	return v->ctxt.sys[ARM_MPIDR_EL1] & MPIDR_HWID_BITMASK;
 }
+
+/* The engine's operations for the host's page size. */
+#if PAGE_SHIFT == 12
+#define ARM_S2_OPS (&arm_4k_s2_ops)
+#elif PAGE_SHIFT == 14
+#define ARM_S2_OPS (&arm_16k_s2_ops)
+#else
+#define ARM_S2_OPS (&arm_64k_s2_ops)
+#endif
+extern const struct keel_s2_ops arm_4k_s2_ops, arm_16k_s2_ops, arm_64k_s2_ops;
+
+/* vcpu.c */
+/*
+ * arm_read_sys, arm_write_sys: by the vCPU's own thread with the mutex held, or while the vCPU cannot
+ * be loaded.
+ */
+u64 arm_read_sys(struct arm_vcpu *v, enum arm_sys reg);
+void arm_write_sys(struct arm_vcpu *v, enum arm_sys reg, u64 val);
+struct arm_vcpu *arm_vcpu_by_mpidr(struct arm_vm *vm, u64 mpidr);
+int arm_vcpu_create(struct keel_vcpu *vcpu);
+void arm_vcpu_destroy(struct keel_vcpu *vcpu);
+void arm_vcpu_reset(struct arm_vcpu *v);
+void arm_vcpu_load(struct keel_vcpu *vcpu, int cpu);
+void arm_vcpu_put(struct keel_vcpu *vcpu);
+long arm_vcpu_init(struct keel_vcpu *vcpu, void *data);
+long arm_vcpu_finalize(struct keel_vcpu *vcpu, void *data);
+
+/* vm.c */
+unsigned int arm_ipa_bits(void);
+int arm_vm_init(struct keel_vm *core, unsigned long type);
+void arm_vm_destroy(struct keel_vm *core);
+long arm_preferred_target(struct keel_vm *core, void *data);
+
+/* caps.c */
+extern const struct keel_cap arm_caps[];
+extern const unsigned int arm_nr_caps;
+
+/* ioctl.c */
+extern const struct keel_ioctl_table arm_vm_ioctls, arm_vcpu_ioctls;
+
+/* vmid.c */
+extern const struct keel_s2_hooks arm_s2_hooks;
+int arm_vmid_setup(void);
+void arm_vmid_teardown(void);
+u64 arm_vmid_load(struct arm_vm *vm);
+void arm_s2_flush(struct keel_vm *core, u64 start_gfn, u64 end_gfn);
+
+/* run.c: members of struct keel_arch_ops */
+int arm_run_begin(struct keel_vcpu *vcpu);
+void arm_run_end(struct keel_vcpu *vcpu);
+int arm_requests(struct keel_vcpu *vcpu, unsigned long pending);
+int arm_prepare(struct keel_vcpu *vcpu);
+void arm_cancel(struct keel_vcpu *vcpu);
+void arm_enter(struct keel_vcpu *vcpu);
+int arm_handle_exit(struct keel_vcpu *vcpu);
+bool arm_in_kernel(struct keel_vcpu *vcpu);
+unsigned long arm_pc(struct keel_vcpu *vcpu);
+
+/* exit.c, sysreg.c, abort.c: exits. 1 re-enter, 0 to user space, negative errno. */
+int arm_exit_sync(struct arm_vcpu *v);
+int arm_exit_sysreg(struct arm_vcpu *v);
+int arm_exit_abort(struct arm_vcpu *v);
+int arm_replay(struct keel_vcpu *vcpu);
+void arm_mmio_undo(struct arm_vcpu *v);
+
+/* inject.c: all by the vCPU's own thread; the guest is at the exception's vector then. */
+void arm_inject_undef(struct arm_vcpu *v);
+void arm_inject_abort(struct arm_vcpu *v, bool fetch, u64 far);
+void arm_inject_serror(struct arm_vcpu *v, u64 esr);
+/* An SError waits and is not masked: ends WFI. Any thread. */
+bool arm_serror_pending(struct arm_vcpu *v);
+long arm_get_events(struct keel_vcpu *vcpu, void *data);
+long arm_set_events(struct keel_vcpu *vcpu, void *data);
+
+/* fpsimd.c, debug.c: lazy components and their exits */
+void arm_fp_load(struct keel_vcpu *vcpu);
+void arm_fp_save(struct keel_vcpu *vcpu);
+int arm_exit_fp(struct arm_vcpu *v);
+unsigned int arm_nr_brps(void);
+unsigned int arm_nr_wrps(void);
+void arm_debug_update(struct arm_vcpu *v);
+void arm_debug_load(struct keel_vcpu *vcpu);
+void arm_debug_save(struct keel_vcpu *vcpu);
+void arm_debug_run_begin(struct arm_vcpu *v);
+void arm_debug_run_end(struct arm_vcpu *v);
+int arm_guest_debug(struct keel_vcpu *vcpu, const struct kvm_guest_debug *dbg, u32 old);
+int arm_exit_debug(struct arm_vcpu *v);
+
+/* cache.c */
+u64 arm64_ctr(void);
+bool arm64_ctr_differs(void);
+void arm_page_mapped(struct keel_vcpu *vcpu, const struct keel_s2_fault *fault, u64 pfn);
+void arm_set_way(struct arm_vcpu *v);
+void arm_vm_reg_write(struct arm_vcpu *v, enum arm_sys reg, u64 val);
+
+/* idregs.c */
+void arm_idregs_setup(void);
+bool arm_has_aarch32(void);
+bool arm_has_ptrauth(void);
+void arm_idregs_vm_init(struct arm_vm *vm);
+void arm_idregs_vcpu_init(struct arm_vcpu *v);
+unsigned int arm_idreg_field(const struct arm_vm *vm, unsigned int crm, unsigned int op2,
+			     unsigned int shift);
+u64 arm_idreg_get(struct arm_vcpu *v, unsigned int index);
+int arm_idreg_set(struct arm_vcpu *v, unsigned int index, u64 val);
+u64 arm_ccsidr(struct arm_vcpu *v, u64 csselr);
+int arm_ctr_set(struct arm_vcpu *v, u64 val);
+long arm_writable_masks(struct keel_vm *core, void *data);
+
+/* onereg.c */
+long arm_get_one_reg(struct keel_vcpu *vcpu, void *data);
+long arm_set_one_reg(struct keel_vcpu *vcpu, void *data);
+long arm_get_reg_list(struct keel_vcpu *vcpu, void *data);
 
 #endif
