@@ -45,7 +45,7 @@ run:
 
 # Instructions of the host for each operation, beside the distribution's KVM: BENCH= are options of tools/bench/run
 bench:
-	+@$(LAB) build --kernel $(if $(filter svm-trinity,$(HOST)),6.1,6.12)
+	+@$(LAB) build --kernel $(if $(filter svm-trinity,$(HOST)),6.1,6.12) --arch $(ARCH)
 	@tools/bench/run $(HOST) $(BENCH)
 
 shell:

@@ -61,8 +61,8 @@ void bench_run(struct vcpu *vcpu)
 {
 	do {
 		ASSERT_OK(vcpu_run_once(vcpu));
-	} while (vcpu->run->exit_reason == KVM_EXIT_MMIO ||
-		 (vcpu->run->exit_reason == KVM_EXIT_IO && !arch_call_address(vcpu)));
+	} while ((vcpu->run->exit_reason == KVM_EXIT_MMIO || vcpu->run->exit_reason == KVM_EXIT_IO) &&
+		 !arch_call_address(vcpu));
 	if (!vcpu_called(vcpu) || (vcpu->call.what != GUEST_SYNC && vcpu->call.what != GUEST_DONE))
 		vcpu_unexpected(vcpu, "the guest's end");
 }

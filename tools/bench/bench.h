@@ -41,6 +41,12 @@ static inline u64 ticks(void)
 
 	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return low | (u64)high << 32;
+#elif defined(__aarch64__)
+	u64 count;
+
+	/* at 1 GHz, in an emulator whose time is one nanosecond an instruction */
+	asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count) : : "memory");
+	return count;
 #else
 #error which counter counts instructions here?
 #endif
