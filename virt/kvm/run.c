@@ -133,7 +133,6 @@ static int loop(struct keel_vcpu *vcpu)
 		if (unlikely(keel_guest_work_pending())) {
 			r = keel_guest_work();
 			if (r) {
-				vcpu->run->exit_reason = KVM_EXIT_INTR;
 				vcpu->stat.signal_exits++;
 				return r;
 			}
@@ -170,9 +169,14 @@ static int run(struct keel_vcpu *vcpu)
 	}
 	if (!keel_io_idle(&vcpu->io) && keel_io_exit(vcpu))
 		return 0;
+	/* The exit that this call completed can still be read: user space may complete it first and look at it then. */
 	if (keel_immediate_exit(vcpu->run))
 		return -EINTR;
-	return loop(vcpu);
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	r = loop(vcpu);
+	if (r == -EINTR)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return r;
 }
 
 /**
@@ -191,7 +195,6 @@ int keel_vcpu_run(struct keel_vcpu *vcpu)
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &current->real_blocked);
 	vcpu->run->flags = 0;
-	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	r = run(vcpu);
 	keel_ops.run_end(vcpu);
 	keel_sync_regs_out(vcpu);
@@ -201,8 +204,6 @@ int keel_vcpu_run(struct keel_vcpu *vcpu)
 	}
 	if (r > 0)
 		r = 0;
-	if (r == -EINTR)
-		vcpu->run->exit_reason = KVM_EXIT_INTR;
 	vcpu->in_run = false;
 	RCU_INIT_POINTER(vcpu->runner, NULL);
 	vcpu->stat.user_exits++;

@@ -71,6 +71,9 @@ TEST(completion)
 	run->immediate_exit = 1;
 	ASSERT_EQ(vcpu_run_once(vcpu), -EINTR);
 	run->immediate_exit = 0;
+	/* the exit that was completed so is still described */
+	ASSERT_EQ(run->exit_reason, KVM_EXIT_MMIO);
+	ASSERT_EQ(run->mmio.phys_addr, MMIO_GPA);
 	memset(run->mmio.data, 0xee, 8);
 	vcpu_sync_is(vcpu, 77);
 	vcpu_exit_is(vcpu, KVM_EXIT_MMIO);
