@@ -51,6 +51,7 @@ struct keel_vm {
 	unsigned int created_vcpus;	/* under lock */
 	unsigned int max_vcpu_ids;
 	bool max_vcpu_ids_set;		/* by KVM_CAP_MAX_VCPU_ID */
+	unsigned int boot_vcpu_id;	/* for architectures that let user space choose */
 	unsigned long last_boosted;	/* directed yield's round robin */
 
 	struct keel_bus __rcu *bus[KEEL_NR_BUSES];

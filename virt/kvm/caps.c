@@ -121,7 +121,7 @@ static int max_vcpu_id_cap(struct keel_vm *vm, const struct kvm_enable_cap *cap)
 {
 	u64 ids = cap->args[0];
 
-	if (!ids || ids > keel_ops.max_vcpu_ids)
+	if (!ids || ids > keel_ops.max_vcpu_ids || ids < vm->boot_vcpu_id)
 		return -EINVAL;
 	/* Once set, it stays; the same value again is fine. */
 	if (vm->max_vcpu_ids_set && vm->max_vcpu_ids != ids)

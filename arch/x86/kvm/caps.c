@@ -55,6 +55,7 @@ static int disable_exits(struct keel_vm *vm, const struct kvm_enable_cap *cap)
 	if (cap->args[0] & ~(u64)cap_disable_exits(NULL))
 		return -EINVAL;
 	to_x86_vm(vm)->disabled_exits |= cap->args[0];
+	keel_request_all(vm, X86_REQ_INTERCEPTS, false);
 	return 0;
 }
 
@@ -96,6 +97,7 @@ static int enforce_pv_cpuid(struct keel_vcpu *vcpu, const struct kvm_enable_cap 
 const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_IRQCHIP, 1 },
 	{ KVM_CAP_HLT, 1 },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },
@@ -132,8 +134,7 @@ const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_X2APIC_API, X2APIC_FLAGS, .valid = X2APIC_FLAGS, .enable = set_x2apic_api },
 	{ KVM_CAP_DISABLE_QUIRKS, 1, .enable = disable_quirks },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS, .valid = QUIRKS, SETTING(quirks_off) },
-	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_disable_exits, .enable = disable_exits,
-	  .before_vcpus = true },
+	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_disable_exits, .enable = disable_exits },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_MSR_PLATFORM_INFO, 1, SETTING(user_cpuid_fault_ok) },
 	{ KVM_CAP_X86_USER_SPACE_MSR, MSR_EXITS, .valid = MSR_EXITS, SETTING(user_msr_mask) },

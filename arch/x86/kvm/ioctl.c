@@ -24,6 +24,7 @@ static const struct keel_ioctl vm_rows[] = {
 	{ KVM_SET_TSS_ADDR, .vm = x86_set_tss_addr },
 	{ KVM_SET_IDENTITY_MAP_ADDR, .vm = x86_set_identity_map },
 	{ KVM_SET_BOOT_CPU_ID, .vm = x86_set_boot_cpu },
+	{ KVM_SET_NR_MMU_PAGES, .vm = x86_set_nr_mmu_pages },
 	{ KVM_X86_SET_MSR_FILTER, .vm = x86_set_msr_filter },
 	{ KVM_CREATE_IRQCHIP, .vm = x86_create_irqchip },
 	{ KVM_GET_IRQCHIP, .vm = x86_get_irqchip },

@@ -122,7 +122,7 @@ long x86_set_msr_filter(struct keel_vm *core, void *data)
 	mutex_unlock(&vm->core.lock);
 	synchronize_srcu(&vm->core.srcu);
 	free_filter(old);
-	keel_request_all(&vm->core, X86_REQ_MSR_FILTER, false);
+	keel_request_all(&vm->core, X86_REQ_INTERCEPTS, false);
 	return 0;
 }
 

@@ -465,6 +465,8 @@ static const struct keel_reg rows[] = {
 	  .reset = MSR_IA32_MISC_ENABLE_BTS_UNAVAIL | MSR_IA32_MISC_ENABLE_PEBS_UNAVAIL },
 	{ MSR_IA32_DEBUGCTLMSR, .get = get_backend, .set = set_backend },
 	{ MSR_IA32_LASTBRANCHFROMIP, 4, .flags = KEEL_REG_RO, .get = get_backend },
+	/* The guest's wishes about power change nothing here; they are kept for it. */
+	{ MSR_IA32_POWER_CTL, .flags = LIST, FIELD(power_ctl) },
 	{ 0x200, 16, .flags = LIST, FIELD(mtrr_var), .set = x86_mtrr_var_set },
 	{ MSR_MTRRfix64K_00000, .flags = LIST, .get = x86_mtrr_fixed_get,
 	  .set = x86_mtrr_fixed_set },

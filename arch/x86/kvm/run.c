@@ -77,7 +77,7 @@ int x86_requests(struct keel_vcpu *vcpu, unsigned long pending)
 		x86_be(flush_guest)(v);
 	if (TAKE(X86_REQ_STEAL))
 		x86_steal_update(v);
-	if (TAKE(X86_REQ_MSR_FILTER))
+	if (TAKE(X86_REQ_INTERCEPTS))
 		x86_be(changed)(v);
 	if (TAKE(X86_REQ_NMI))
 		x86_collect_nmis(v);

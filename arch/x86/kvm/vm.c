@@ -5,6 +5,7 @@
 #include "x86.h"
 
 #define DEFAULT_IDENTITY_MAP	0xfffbc000ull
+#define MIN_MMU_PAGES		64	/* as the kernel's KVM_MIN_ALLOC_MMU_PAGES */
 
 static void s2_flush_hook(struct keel_s2 *s2, u64 gfn, u64 nr)
 {
@@ -73,7 +74,7 @@ long x86_set_boot_cpu(struct keel_vm *vm, void *data)
 	else if (id >= vm->max_vcpu_ids)
 		r = -EINVAL;
 	else
-		to_x86_vm(vm)->bsp_id = id;
+		vm->boot_vcpu_id = id;
 	mutex_unlock(&vm->lock);
 	return r;
 }
@@ -93,6 +94,15 @@ long x86_set_identity_map(struct keel_vm *vm, void *addr)
 		to_x86_vm(vm)->identity_map_addr = *(u64 *)addr ?: DEFAULT_IDENTITY_MAP;
 	mutex_unlock(&vm->lock);
 	return r;
+}
+
+/*
+ * Limits the memory of shadow page tables. Keel's backends have nested paging and no such tables: any limit is kept
+ * that is one.
+ */
+long x86_set_nr_mmu_pages(struct keel_vm *vm, void *nr)
+{
+	return *(unsigned long *)nr < MIN_MMU_PAGES ? -EINVAL : 0;
 }
 
 long x86_set_tss_addr(struct keel_vm *vm, void *addr)

@@ -69,7 +69,7 @@ enum {
 	X86_REQ_EOI_EXIT,		/* split irqchip: KVM_EXIT_IOAPIC_EOI */
 	X86_REQ_TLB_FLUSH_GUEST,	/* guest asked: its own translations only */
 	X86_REQ_STEP,			/* a single-step trap waits for posted writes */
-	X86_REQ_MSR_FILTER,		/* permission map must be rebuilt */
+	X86_REQ_INTERCEPTS,		/* the MSR filter or the disabled exits have changed */
 };
 
 enum x86_irqchip {
@@ -97,7 +97,6 @@ struct x86_vm {
 	u32 apic_bus_cycle_ns;
 	bool apic_access_used;
 
-	u32 bsp_id;
 	u64 tss_addr, identity_map_addr;
 	u32 disabled_exits;		/* KVM_X86_DISABLE_EXITS_* */
 	/* Settings of KVM_ENABLE_CAP (caps.c). */
@@ -203,7 +202,7 @@ struct x86_vcpu {
 
 	/* msr.c */
 	u64 star, lstar, cstar, sfmask, tsc_aux;	/* loaded by X86_LAZY_SYSCALL where not in VMCB */
-	u64 pat, misc_enable, arch_capabilities, spec_ctrl, mtrr_deftype;
+	u64 pat, misc_enable, power_ctl, arch_capabilities, spec_ctrl, mtrr_deftype;
 	u64 mtrr_fixed[11], mtrr_var[16];
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mce_banks[4 * 32];		/* CTL, STATUS, ADDR, MISC of each */
@@ -574,7 +573,7 @@ static inline bool x86_mwait_in_guest(const struct x86_vm *vm)
 
 static inline bool x86_is_bsp(const struct x86_vcpu *v)
 {
-	return v->core.id == x86_vm_of(v)->bsp_id;
+	return v->core.id == v->core.vm->boot_vcpu_id;
 }
 static inline bool x86_quirk(const struct x86_vm *vm, u32 quirk) { return !(vm->quirks_off & quirk); }
 static inline bool x86_canonical(struct x86_vcpu *v, u64 la)

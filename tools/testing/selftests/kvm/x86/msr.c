@@ -106,6 +106,8 @@ TEST(get_and_set)
 		/* AMD's have 32 bits */
 		{ MSR_SYSENTER_CS, 0x10 }, { MSR_SYSENTER_EIP, 0x80001234 },
 		{ MSR_SYSENTER_ESP, 0x80004321 },
+		/* of Intel's, but every guest has it */
+		{ MSR_POWER_CTL, 0x123456789a },
 	};
 	struct vcpu *vcpu = vcpu_create(vm_create(0), guest_nothing, 0);
 	struct kvm_msrs *many = calloc(1, sizeof(*many) + 3 * sizeof(struct kvm_msr_entry));
@@ -150,6 +152,8 @@ static void guest_uses_msrs(u64 arg)
 	GUEST_ASSERT_EQ(rdmsr(MSR_PAT), 0x0106070500000000);
 	wrmsr(MSR_SYSENTER_EIP, 0x1234);
 	GUEST_ASSERT_EQ(rdmsr(MSR_SYSENTER_EIP), 0x1234);
+	wrmsr(MSR_POWER_CTL, 0x12);
+	GUEST_ASSERT_EQ(rdmsr(MSR_POWER_CTL), 0x12);
 	wrmsr(MSR_EFER, efer & ~EFER_SCE);
 	GUEST_ASSERT_EQ(rdmsr(MSR_EFER), efer & ~EFER_SCE);
 	wrmsr(MSR_EFER, efer);
