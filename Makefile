@@ -6,6 +6,7 @@
 #   make run [HOST=svm]		boot a test host, load keel.ko, run a real guest on it
 #   make check			all tests
 #   make bench [HOST=svm-trinity]	what each exit costs, beside the distribution's KVM
+#   make conformance [HOST=svm]	the kernel's own KVM selftests, beside the distribution's KVM
 
 HOST ?= svm
 ARCH ?= $(if $(filter arm64-%,$(HOST)),arm64,x86_64)
@@ -48,6 +49,11 @@ bench:
 	+@$(LAB) build --kernel $(if $(filter svm-trinity,$(HOST)),6.1,6.12) --arch $(ARCH)
 	@tools/bench/run $(HOST) $(BENCH)
 
+# The kernel's own selftests on both: CONFORMANCE= are options of tools/conformance/run
+conformance:
+	+@$(LAB) build --kernel 6.12 --arch $(ARCH)
+	@tools/conformance/run $(HOST) $(CONFORMANCE)
+
 shell:
 	@$(LAB) shell $(HOST)
 
@@ -73,4 +79,4 @@ help:
 	@sed -n '4,10s/^#   //p' Makefile
 	@echo 'make unit | loc | checkstyle | shell | config | clean | install | load | unload'
 
-.PHONY: modules config oldconfig install load unload run bench shell check unit loc checkstyle clean help
+.PHONY: modules config oldconfig install load unload run bench conformance shell check unit loc checkstyle clean help

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Debian's kernels: their headers for building modules, their images and modules for booting.
+# Debian's kernels: their headers for building modules, their images and modules for booting, their source.
 
 import glob
 import gzip
 import lzma
 import os
+import re
+import shutil
 import subprocess
 
 import packages
 import tools
-from common import LabError, cache, locked, say
+from common import LabError, cache, keep_used, locked, output, progress, say
 
 VERSIONS = ("6.12", "6.1")
 
@@ -140,6 +142,24 @@ class Image:
         for name, data in modules.items():
             add(name, data)
         return ordered
+
+
+def source(version):
+    """The source of a kernel series as Debian patches it: its folder and the package's version. Build outside it."""
+    name = f"linux-source-{version}"
+    release = packages.newest(name)["Version"]
+    path = cache("sources", re.sub(r"[^\w.+-]", "-", f"{name}-{release}"))
+    with locked("sources"):
+        if not os.path.isdir(path):
+            tools.need("xz")
+            archive = os.path.join(packages.root(name, [[name, release, "all"]]), "usr/src", f"{name}.tar.xz")
+            shutil.rmtree(path + ".new", ignore_errors=True)
+            os.mkdir(path + ".new")
+            with progress(f"unpacking {name} {release}"):
+                output(["tar", "-xf", archive, "-C", path + ".new", "--strip-components=1"])
+            os.rename(path + ".new", path)
+        keep_used(path)
+    return path, release
 
 
 def module_name(path):
