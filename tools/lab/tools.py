@@ -25,6 +25,7 @@ PACKAGES = {
     "zstd": "zstd",
     "xz": "xz-utils",
     "sparse": "sparse",
+    "qemu-img": "qemu-utils",
     "xorriso": "xorriso",
     "bochs-bin": "bochs",
     "/usr/share/bochs/BIOS-bochs-latest": "bochsbios",
