@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include <keel/ioctl.h>
 
+struct clocksource;
 struct file;
 struct keel_irq_route;
 struct keel_lazy_ops;
@@ -76,6 +77,17 @@ struct keel_arch_ops {
 	/* CPUs: run on the CPU itself, interrupts off. */
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
+	/* The host's value of a register that user_return.h has a slot for, on this CPU. */
+	u64 (*host_reg_get)(u32 reg);
+	void (*host_reg_set)(u32 reg, u64 val);
+	/*
+	 * host_time.h. host_counter: the counter that guests' clocks are made from; any context.
+	 * host_clock_is_counter: does this clock source read it? host_clock_changed: for each VM, when
+	 * that has become another one; process context, keel_lock held.
+	 */
+	u64 (*host_counter)(void);
+	bool (*host_clock_is_counter)(const struct clocksource *clock);
+	void (*host_clock_changed)(struct keel_vm *vm);
 	/* All VMs are frozen for suspend, or run again. */
 	void (*resumed)(void);
 

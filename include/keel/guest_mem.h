@@ -53,5 +53,14 @@ int keel_gcache_write(struct keel_vcpu *vcpu, struct keel_gcache *cache, const v
 		      unsigned int offset, unsigned long len);
 int keel_gcache_read(struct keel_vcpu *vcpu, struct keel_gcache *cache, void *data,
 		     unsigned int offset, unsigned long len);
+/**
+ * keel_gcache_publish - change a record that the guest reads without a lock
+ * @version: offset of a u32 that is odd while the record changes and grows with each change: the
+ *	guest reads it before and after the rest, and again if it was odd or has changed
+ *
+ * Return: the new version, or 0: nothing was written, or not all of it.
+ */
+u32 keel_gcache_publish(struct keel_vcpu *vcpu, struct keel_gcache *cache, unsigned int version,
+			const void *data, unsigned int offset, unsigned long len);
 
 #endif

@@ -12,7 +12,7 @@ enum keel_lazy_point {
 	KEEL_LAZY_EXIT,		/* after every exit, interrupts off */
 	KEEL_LAZY_SCHED,	/* the thread is scheduled out, or the vCPU is put */
 	KEEL_LAZY_RUN,		/* the vCPU is put: the scheduler switches this state by itself */
-	KEEL_LAZY_USER,		/* the CPU returns to any user code: the component arms its own notifier */
+	KEEL_LAZY_USER,		/* the CPU returns to any user code: user_return.h does it */
 };
 
 /**

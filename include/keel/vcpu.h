@@ -15,6 +15,7 @@
 #include <keel/mmio.h>
 #include <keel/stage2.h>
 #include <keel/stats.h>
+#include <keel/steal.h>
 #include <keel/vm.h>
 
 enum keel_vcpu_mode {
@@ -33,6 +34,7 @@ enum {
 	KEEL_REQ_NO_CPU,	/* this CPU's virtualization is off: no entry here */
 	KEEL_REQ_DIRTY_RING,	/* the dirty ring is near full: exit to user space */
 	KEEL_REQ_APF,		/* async page faults completed */
+	KEEL_REQ_STEAL,		/* stolen time to be told */
 	KEEL_REQ_ARCH = 8,
 };
 
@@ -77,6 +79,7 @@ struct keel_vcpu {
 	struct keel_s2_cache s2_cache;
 	struct keel_dirty_ring dirty_ring;
 	struct keel_apf apf;
+	struct keel_steal steal;
 
 	struct keel_vcpu_stat stat;
 	struct dentry *debugfs;

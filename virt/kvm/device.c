@@ -10,6 +10,8 @@
 #include <linux/syscore_ops.h>
 #include <linux/uaccess.h>
 #include <keel/compat.h>
+#include <keel/host_time.h>
+#include <keel/user_return.h>
 #include <keel/vcpu.h>
 #include "device.h"
 #include "run.h"
@@ -108,6 +110,7 @@ static int cpu_down(unsigned int cpu)
 	local_irq_save(flags);
 	if (__this_cpu_read(keel_cpu_on)) {
 		__this_cpu_write(keel_cpu_on, false);
+		keel_uret_cpu_down();
 		keel_ops.cpu_disable();
 	}
 	local_irq_restore(flags);
@@ -160,6 +163,7 @@ int keel_init(const struct keel_arch_ops *ops)
 		return -EINVAL;
 	keel_run_setup();
 	keel_lazy_setup();
+	keel_uret_setup();
 	r = keel_vcpu_setup();
 	if (r)
 		return r;
@@ -169,9 +173,12 @@ int keel_init(const struct keel_arch_ops *ops)
 	r = keel_apf_setup();
 	if (r)
 		goto err_irqfd;
+	r = keel_host_time_setup();
+	if (r)
+		goto err_apf;
 	r = cpuhp_setup_state(KEEL_CPUHP_STATE, "virt/keel:online", cpu_up, cpu_down);
 	if (r < 0)
-		goto err_apf;
+		goto err_time;
 	register_syscore_ops(&syscore);
 	keel_debugfs_setup();
 	r = misc_register(&dev);
@@ -184,6 +191,8 @@ err_cpus:
 	keel_debugfs_teardown();
 	unregister_syscore_ops(&syscore);
 	cpuhp_remove_state(KEEL_CPUHP_STATE);
+err_time:
+	keel_host_time_teardown();
 err_apf:
 	keel_apf_teardown();
 err_irqfd:
@@ -199,6 +208,7 @@ void keel_exit(void)
 	keel_debugfs_teardown();
 	unregister_syscore_ops(&syscore);
 	cpuhp_remove_state(KEEL_CPUHP_STATE);
+	keel_host_time_teardown();
 	keel_apf_teardown();
 	keel_irqfd_teardown();
 	keel_vcpu_teardown();

@@ -289,3 +289,21 @@ int keel_gcache_read(struct keel_vcpu *vcpu, struct keel_gcache *cache, void *da
 	srcu_read_unlock(&vm->srcu, idx);
 	return ret;
 }
+
+u32 keel_gcache_publish(struct keel_vcpu *vcpu, struct keel_gcache *cache, unsigned int version,
+			const void *data, unsigned int offset, unsigned long len)
+{
+	u32 now;
+
+	if (keel_gcache_read(vcpu, cache, &now, version, sizeof(now)))
+		return 0;
+	now = (now + 1) | 1;
+	if (keel_gcache_write(vcpu, cache, &now, version, sizeof(now)))
+		return 0;
+	smp_wmb();	/* odd before the change... */
+	if (keel_gcache_write(vcpu, cache, data, offset, len))
+		return 0;
+	smp_wmb();	/* ...and even after it */
+	now++;
+	return keel_gcache_write(vcpu, cache, &now, version, sizeof(now)) ? 0 : now;
+}

@@ -57,7 +57,10 @@ static int take_requests(struct keel_vcpu *vcpu)
 	}
 	if (pending & BIT(KEEL_REQ_APF))
 		keel_apf_deliver(vcpu);
-	pending &= ~(BIT(KEEL_REQ_UNBLOCK) | BIT(KEEL_REQ_DIRTY_RING) | BIT(KEEL_REQ_APF));
+	if (pending & BIT(KEEL_REQ_STEAL))
+		keel_steal_update(vcpu);
+	pending &= ~(BIT(KEEL_REQ_UNBLOCK) | BIT(KEEL_REQ_DIRTY_RING) | BIT(KEEL_REQ_APF) |
+		     BIT(KEEL_REQ_STEAL));
 	return pending ? keel_ops.requests(vcpu, pending) : 1;
 }
 

@@ -24,6 +24,8 @@ static void load_on(struct keel_vcpu *vcpu, int cpu)
 	if (unlikely(!__this_cpu_read(keel_cpu_on)))
 		keel_request(vcpu, KEEL_REQ_NO_CPU);
 	__this_cpu_write(running, vcpu);
+	if (keel_steal_due(&vcpu->steal))
+		keel_request(vcpu, KEEL_REQ_STEAL);
 	keel_ops.vcpu_load(vcpu, cpu);
 	WRITE_ONCE(vcpu->cpu, cpu);
 }

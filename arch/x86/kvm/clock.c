@@ -51,12 +51,12 @@ static u64 master_ns_at(const struct x86_clock *c, u64 tsc)
 	return c->master_ns + c->offset + pvclock_scale_delta(ticks, c->mult, c->shift);
 }
 
-static u64 clock_at(const struct x86_clock *c, const struct x86_host_time *t)
+static u64 clock_at(const struct x86_clock *c, const struct keel_host_time *t)
 {
-	return c->master ? master_ns_at(c, t->tsc) : t->boot_ns + c->offset;
+	return c->master ? master_ns_at(c, t->count) : t->boot_ns + c->offset;
 }
 
-static u64 read_clock(struct x86_vm *vm, struct x86_host_time *t, bool *exact, bool *master)
+static u64 read_clock(struct x86_vm *vm, struct keel_host_time *t, bool *exact, bool *master)
 {
 	struct x86_clock *c = &vm->clock;
 	unsigned int seq;
@@ -64,20 +64,11 @@ static u64 read_clock(struct x86_vm *vm, struct x86_host_time *t, bool *exact, b
 
 	do {
 		seq = read_seqcount_begin(&c->seq);
-		*exact = x86_host_time(t);
+		*exact = keel_host_time(t);
 		*master = c->master;
 		ns = clock_at(c, t);
 	} while (read_seqcount_retry(&c->seq, seq));
 	return ns;
-}
-
-/* The clock of the VM now, as its guests see it. Any context with interrupts on. */
-u64 x86_kvmclock_ns(struct x86_vm *vm)
-{
-	struct x86_host_time t;
-	bool exact, master;
-
-	return read_clock(vm, &t, &exact, &master);
 }
 
 static bool tscs_match(struct x86_vm *vm)
@@ -107,7 +98,7 @@ static bool tscs_match(struct x86_vm *vm)
 static void retake(struct x86_vm *vm, const u64 *set)
 {
 	struct x86_clock *c = &vm->clock;
-	struct x86_host_time now;
+	struct keel_host_time now;
 	bool exact, match;
 	u64 ns;
 
@@ -116,14 +107,14 @@ static void retake(struct x86_vm *vm, const u64 *set)
 	match = tscs_match(vm);
 	write_seqcount_begin(&c->seq);
 	keel_request_all(&vm->core, X86_REQ_CLOCK, true);
-	exact = x86_host_time(&now);
+	exact = keel_host_time(&now);
 	ns = clock_at(c, &now);
 	if (set)
 		c->offset = *set - now.boot_ns;
 	else if ((s64)(ns - (now.boot_ns + c->offset)) > 0)
 		c->offset = ns - now.boot_ns;	/* rounding of the old pair */
-	c->master = exact && match && !x86_host_tsc_unstable();
-	c->master_tsc = now.tsc;
+	c->master = exact && match && !check_tsc_unstable();
+	c->master_tsc = now.count;
 	c->master_ns = now.boot_ns;
 	factors(tsc_khz, &c->mult, &c->shift);
 	write_seqcount_end(&c->seq);
@@ -147,10 +138,10 @@ void x86_clock_stale(struct x86_vcpu *v)
 	keel_request(&v->core, X86_REQ_CLOCK);
 }
 
-void x86_clock_stale_vm(struct x86_vm *vm)
+void x86_clock_stale_vm(struct keel_vm *vm)
 {
-	WRITE_ONCE(vm->clock.stale, true);
-	keel_request_all(&vm->core, X86_REQ_MASTER_CLOCK, false);
+	WRITE_ONCE(to_x86_vm(vm)->clock.stale, true);
+	keel_request_all(vm, X86_REQ_MASTER_CLOCK, false);
 }
 
 static void sync_fn(struct work_struct *work)
@@ -160,36 +151,28 @@ static void sync_fn(struct work_struct *work)
 	if (!READ_ONCE(vm->clock.master))
 		keel_request_all(&vm->core, X86_REQ_CLOCK, false);
 	schedule_delayed_work(&vm->clock.sync,
-			      x86_host_tsc_unstable() ? SYNC_UNSTABLE : SYNC_STABLE);
+			      check_tsc_unstable() ? SYNC_UNSTABLE : SYNC_STABLE);
 }
 
 /* --- a vCPU's page --- */
 
-/*
- * An odd version tells the reader, perhaps on another vCPU, that what is between is being changed.
- */
+/* The reader may be another vCPU. */
 static void write_page(struct x86_vcpu *v, struct pvclock_vcpu_time_info *new)
 {
 	const unsigned int body = offsetof(struct pvclock_vcpu_time_info, tsc_timestamp);
-	struct pvclock_vcpu_time_info old;
-	u32 version;
+	u8 flags;
 
-	if (keel_gcache_read(&v->core, &v->clock_area, &old, 0, sizeof(old)))
+	if (keel_gcache_read(&v->core, &v->clock_area, &flags,
+			     offsetof(struct pvclock_vcpu_time_info, flags), sizeof(flags)))
 		return;
 	/* The guest clears this one when it has seen it. */
-	new->flags |= old.flags & PVCLOCK_GUEST_STOPPED;
+	new->flags |= flags & PVCLOCK_GUEST_STOPPED;
 	if (v->clock_stopped && !v->clock_old)
 		new->flags |= PVCLOCK_GUEST_STOPPED;
 	v->clock_stopped = false;
 
-	version = (old.version + 1) | 1;
-	keel_gcache_write(&v->core, &v->clock_area, &version, 0, sizeof(version));
-	smp_wmb();
-	keel_gcache_write(&v->core, &v->clock_area, (char *)new + body, body, sizeof(*new) - body);
-	smp_wmb();
-	version++;
-	keel_gcache_write(&v->core, &v->clock_area, &version, 0, sizeof(version));
-	new->version = version;
+	new->version = keel_gcache_publish(&v->core, &v->clock_area, 0, (char *)new + body, body,
+					   sizeof(*new) - body);
 	trace_kvm_pvclock_update(v->core.id, new);
 }
 
@@ -203,12 +186,12 @@ int x86_clock_request(struct x86_vcpu *v)
 {
 	struct x86_clock *c = &x86_vm_of(v)->clock;
 	struct pvclock_vcpu_time_info page = {};
-	struct x86_host_time t;
+	struct keel_host_time t;
 	unsigned int seq;
 	bool master;
 	u32 khz;
 
-	if (x86_host_tsc_unstable() && v->clock_jiffies != jiffies) {
+	if (check_tsc_unstable() && v->clock_jiffies != jiffies) {
 		v->clock_jiffies = jiffies;
 		x86_tsc_resync(v, false);
 	}
@@ -221,10 +204,10 @@ int x86_clock_request(struct x86_vcpu *v)
 		seq = read_seqcount_begin(&c->seq);
 		master = c->master;
 		if (master) {
-			t.tsc = c->master_tsc;
+			t.count = c->master_tsc;
 			t.boot_ns = c->master_ns;
 		} else {
-			x86_host_time(&t);
+			keel_host_time(&t);
 		}
 		page.system_time = t.boot_ns + c->offset;
 	} while (read_seqcount_retry(&c->seq, seq));
@@ -234,7 +217,7 @@ int x86_clock_request(struct x86_vcpu *v)
 		factors(khz, &v->clock_mult, &v->clock_shift);
 		v->clock_khz = khz;
 	}
-	page.tsc_timestamp = x86_guest_tsc(v, t.tsc);
+	page.tsc_timestamp = x86_guest_tsc(v, t.count);
 	page.tsc_to_system_mul = v->clock_mult;
 	page.tsc_shift = v->clock_shift;
 	/* Guests that know the old registers only do not know the flags. */
@@ -258,29 +241,24 @@ int x86_set_clock_msr(struct x86_vcpu *v, u64 val, bool old_msr)
 }
 
 /* MSR_KVM_WALL_CLOCK: what time it was when the guest's clock was 0. Written once, on demand. */
-void x86_write_wall_clock(struct x86_vm *vm, u64 gpa)
+void x86_write_wall_clock(struct x86_vcpu *v, u64 gpa)
 {
-	struct pvclock_wall_clock wall = {};
-	struct x86_host_time t;
+	const unsigned int body = offsetof(struct pvclock_wall_clock, sec);
+	struct x86_vm *vm = x86_vm_of(v);
+	struct pvclock_wall_clock wall;
+	struct keel_gcache area;
+	struct keel_host_time t;
 	bool exact, master;
-	u32 version, nsec;
+	u32 nsec;
 	u64 ns;
 
 	vm->clock.wall_gpa = gpa;
-	if (!gpa || keel_vm_read_guest(&vm->core, gpa, &version, sizeof(version)))
+	if (!gpa || keel_gcache_init(&v->core, &area, gpa, sizeof(wall)))
 		return;
-	version = (version + 1) | 1;
-	if (keel_vm_write_guest(&vm->core, gpa, &version, sizeof(version)))
-		return;
-	smp_wmb();
 	ns = read_clock(vm, &t, &exact, &master);
 	wall.sec = div_u64_rem(t.real_ns - ns, NSEC_PER_SEC, &nsec);
 	wall.nsec = nsec;
-	wall.version = version;
-	keel_vm_write_guest(&vm->core, gpa, &wall, sizeof(wall));
-	smp_wmb();
-	version++;
-	keel_vm_write_guest(&vm->core, gpa, &version, sizeof(version));
+	keel_gcache_publish(&v->core, &area, 0, (char *)&wall + body, body, sizeof(wall) - body);
 }
 
 /**
@@ -293,12 +271,12 @@ void x86_write_wall_clock(struct x86_vm *vm, u64 gpa)
  */
 bool x86_clock_pair(struct x86_vcpu *v, struct timespec64 *ts, u64 *tsc)
 {
-	struct x86_host_time t;
+	struct keel_host_time t;
 
-	if (!x86_host_time(&t) || x86_host_tsc_unstable())
+	if (!keel_host_time(&t) || check_tsc_unstable())
 		return false;
 	*ts = ns_to_timespec64(t.real_ns);
-	*tsc = x86_guest_tsc(v, t.tsc);
+	*tsc = x86_guest_tsc(v, t.count);
 	return true;
 }
 
@@ -341,7 +319,7 @@ static noinline void load_slow(struct x86_vcpu *v, u32 now_epoch)
 	if (v->clock_epoch != now_epoch)
 		after_suspend(v, now_epoch);
 	v->clock_jiffies = jiffies;
-	if (x86_host_tsc_unstable())
+	if (check_tsc_unstable())
 		x86_tsc_resync(v, true);
 	else if (v->tsc_dirty)
 		x86_tsc_tell_backend(v);
@@ -358,7 +336,7 @@ void x86_clock_load(struct x86_vcpu *v, int cpu, bool migrated)
 	 * pass between looks at the host's clock, which is then a slow device.
 	 */
 	if (likely(!migrated && !v->tsc_dirty && v->clock_epoch == now_epoch &&
-		   (v->clock_jiffies == jiffies || !x86_host_tsc_unstable())))
+		   (v->clock_jiffies == jiffies || !check_tsc_unstable())))
 		return;
 	load_slow(v, now_epoch);
 }
@@ -378,7 +356,7 @@ void x86_clock_resumed(void)
 long x86_get_clock(struct keel_vm *vm, void *out)
 {
 	struct kvm_clock_data *data = out;
-	struct x86_host_time t;
+	struct keel_host_time t;
 	bool exact, master;
 
 	data->clock = read_clock(to_x86_vm(vm), &t, &exact, &master);
@@ -387,7 +365,7 @@ long x86_get_clock(struct keel_vm *vm, void *out)
 		if (exact) {
 			data->flags |= KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
 			data->realtime = t.real_ns;
-			data->host_tsc = t.tsc;
+			data->host_tsc = t.count;
 		}
 	}
 	return 0;
@@ -397,7 +375,7 @@ long x86_set_clock(struct keel_vm *core, void *in)
 {
 	struct x86_vm *vm = to_x86_vm(core);
 	const struct kvm_clock_data *data = in;
-	struct x86_host_time t;
+	struct keel_host_time t;
 	u64 ns = data->clock;
 
 	if (data->flags & ~VALID_CLOCK_FLAGS)
@@ -405,7 +383,7 @@ long x86_set_clock(struct keel_vm *core, void *in)
 	raw_spin_lock(&vm->clock.lock);
 	if (data->flags & KVM_CLOCK_REALTIME) {
 		/* Time that passed since the value was taken, perhaps on another host. */
-		x86_host_time(&t);
+		keel_host_time(&t);
 		if (t.real_ns > data->realtime)
 			ns += t.real_ns - data->realtime;
 	}
@@ -486,20 +464,20 @@ void x86_clock_vcpu_created(struct x86_vcpu *v)
 {
 	x86_tsc_join(v);
 	schedule_delayed_work(&x86_vm_of(v)->clock.sync,
-			      x86_host_tsc_unstable() ? SYNC_UNSTABLE : SYNC_STABLE);
+			      check_tsc_unstable() ? SYNC_UNSTABLE : SYNC_STABLE);
 }
 
 void x86_clock_vm_init(struct x86_vm *vm)
 {
 	struct x86_clock *c = &vm->clock;
-	struct x86_host_time t;
+	struct keel_host_time t;
 
 	raw_spin_lock_init(&c->lock);
 	seqcount_raw_spinlock_init(&c->seq, &c->lock);
 	INIT_DELAYED_WORK(&c->sync, sync_fn);
 	c->default_khz = tsc_khz;
 	c->epoch = READ_ONCE(epoch);
-	x86_host_time(&t);
+	keel_host_time(&t);
 	c->offset = -t.boot_ns;		/* a new VM's clock starts at 0 */
 }
 

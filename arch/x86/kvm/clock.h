@@ -3,21 +3,11 @@
 #ifndef KEEL_X86_CLOCK_H
 #define KEEL_X86_CLOCK_H
 
+#include <keel/host_time.h>
 #include "x86.h"
 
 /* --- clock_host.c --- */
 
-/* The host's time, at one value of its TSC. */
-struct x86_host_time {
-	u64 tsc;
-	u64 boot_ns;	/* since boot, with suspend, at the TSC's own rate (CLOCK_MONOTONIC_RAW) */
-	u64 real_ns;	/* CLOCK_REALTIME */
-};
-
-/** x86_host_time - true: the host's clock is its TSC, so the three belong exactly together */
-bool x86_host_time(struct x86_host_time *t);
-/* TSCs of the host's CPUs differ, stop or change their rate. */
-bool x86_host_tsc_unstable(void);
 /* Rate of this CPU's TSC. */
 u32 x86_host_khz(void);
 int x86_host_clock_setup(void);
@@ -46,7 +36,5 @@ u32 x86_tsc_khz_now(const struct x86_vcpu *v);
 
 /** x86_clock_stale - a TSC has changed: decide anew about the common pair before the next entry */
 void x86_clock_stale(struct x86_vcpu *v);
-/** x86_clock_stale_vm - the same for all; any thread, no lock */
-void x86_clock_stale_vm(struct x86_vm *vm);
 
 #endif

@@ -57,15 +57,17 @@ static const struct keel_stat_row vcpu_stats[] = {
 
 /* --- small members of the table ------------------------------------------------------------------- */
 
-static int cpu_enable(void)
+static u64 host_msr_get(u32 msr)
 {
-	return x86_be(cpu_enable)();
+	u64 val;
+
+	rdmsrl(msr, val);
+	return val;
 }
 
-static void cpu_disable(void)
+static void host_msr_set(u32 msr, u64 val)
 {
-	x86_uret_cpu_disable();
-	x86_be(cpu_disable)();
+	wrmsrl(msr, val);
 }
 
 /*
@@ -103,9 +105,12 @@ static const struct keel_arch_ops x86_ops = {
 	.nr_vcpu_stats = ARRAY_SIZE(vcpu_stats),
 	.lazy = lazy,
 	.nr_lazy = ARRAY_SIZE(lazy),
-	.cpu_enable = cpu_enable,
-	.cpu_disable = cpu_disable,
+	.host_reg_get = host_msr_get,
+	.host_reg_set = host_msr_set,
 	.resumed = x86_clock_resumed,
+	.host_counter = x86_host_counter,
+	.host_clock_is_counter = x86_host_clock_is_counter,
+	.host_clock_changed = x86_clock_stale_vm,
 	.vm_init = x86_vm_init,
 	.vm_destroy = x86_vm_destroy,
 	.vm_quiesce = x86_vm_quiesce,
@@ -194,6 +199,8 @@ static int __init x86_module_init(void)
 	ops.name = x86_backend.name;
 	ops.vm_size = x86_backend.vm_size;
 	ops.vcpu_size = x86_backend.vcpu_size;
+	ops.cpu_enable = x86_backend.cpu_enable;
+	ops.cpu_disable = x86_backend.cpu_disable;
 	ops.caps = x86_caps;
 	ops.nr_caps = x86_nr_caps;
 	ops.dev_ioctls = x86_dev_ioctls;
@@ -204,15 +211,12 @@ static int __init x86_module_init(void)
 	ops.sync_regs = x86_sync_regs;
 	ops.nr_sync_regs = x86_nr_sync_regs;
 	x86_cpuid_setup();
-	r = x86_uret_setup();
-	if (r)
-		goto err_backend;
 	r = x86_msr_setup();
 	if (r)
-		goto err_uret;
+		goto err_backend;
 	r = x86_clock_setup();
 	if (r)
-		goto err_uret;
+		goto err_backend;
 	r = keel_init(&ops);
 	if (r)
 		goto err_clock;
@@ -220,8 +224,6 @@ static int __init x86_module_init(void)
 
 err_clock:
 	x86_clock_teardown();
-err_uret:
-	x86_uret_teardown();
 err_backend:
 	backend_teardown();
 	return r;
@@ -231,7 +233,6 @@ static void __exit x86_module_exit(void)
 {
 	keel_exit();
 	x86_clock_teardown();
-	x86_uret_teardown();
 	backend_teardown();
 }
 

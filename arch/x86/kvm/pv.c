@@ -22,52 +22,24 @@ bool x86_pv_has(const struct x86_vcpu *v, unsigned int feature)
  * that does not run: it must be taken together with the flag, and acted on before the guest goes
  * on.
  */
-static void clear_preempted(struct x86_vcpu *v)
+void x86_clear_preempted(struct x86_vcpu *v)
 {
 	const unsigned int offset = offsetof(struct kvm_steal_time, preempted);
+	struct keel_gcache *area = &v->core.steal.area;
 	int tries = 16, r = 1;
 	u8 old, new = 0;
 
+	if (!v->steal_preempted)
+		return;
 	v->steal_preempted = false;
-	if (keel_gcache_read(&v->core, &v->steal_area, &old, offset, sizeof(old)))
+	if (keel_gcache_read(&v->core, area, &old, offset, sizeof(old)))
 		return;
 	while (r == 1 && tries--)
-		r = keel_cmpxchg_guest(&v->core, v->steal_area.gpa + offset, &old, &new, 1);
+		r = keel_cmpxchg_guest(&v->core, area->gpa + offset, &old, &new, 1);
 	if (r)		/* a guest that keeps changing it, or no plain memory: to be safe, flush */
-		keel_gcache_write(&v->core, &v->steal_area, &new, offset, sizeof(new));
+		keel_gcache_write(&v->core, area, &new, offset, sizeof(new));
 	if (r || (old & KVM_VCPU_FLUSH_TLB))
 		x86_be(flush_guest)(v);
-}
-
-/**
- * x86_steal_update - X86_REQ_STEAL: tell the guest how long it could not run although it wanted to
- * @v: the vCPU, loaded; may sleep
- */
-void x86_steal_update(struct x86_vcpu *v)
-{
-	const unsigned int at = offsetof(struct kvm_steal_time, version);
-	u64 delay = current->sched_info.run_delay, before = v->steal_last;
-	u32 version;
-	u64 steal;
-
-	if (!(v->steal_msr & KVM_MSR_ENABLED))
-		return;
-	if (v->steal_preempted)
-		clear_preempted(v);
-	v->steal_last = delay;
-	if (delay <= before)	/* nothing new, or another thread runs the vCPU now */
-		return;
-	if (keel_gcache_read(&v->core, &v->steal_area, &steal, 0, sizeof(steal)) ||
-	    keel_gcache_read(&v->core, &v->steal_area, &version, at, sizeof(version)))
-		return;
-	version = (version + 1) | 1;	/* odd: being changed */
-	keel_gcache_write(&v->core, &v->steal_area, &version, at, sizeof(version));
-	smp_wmb();
-	steal += delay - before;
-	keel_gcache_write(&v->core, &v->steal_area, &steal, 0, sizeof(steal));
-	smp_wmb();
-	version++;
-	keel_gcache_write(&v->core, &v->steal_area, &version, at, sizeof(version));
 }
 
 /**
@@ -79,14 +51,14 @@ void x86_steal_update(struct x86_vcpu *v)
 void x86_steal_put(struct x86_vcpu *v)
 {
 	const u8 flag = KVM_VCPU_PREEMPTED;
-	const struct keel_gcache *area = &v->steal_area;
+	struct keel_gcache *area = &v->core.steal.area;
 
 	if (v->steal_preempted || !v->core.in_run || !area->hva ||
 	    area->gen != READ_ONCE(v->core.vm->slots[0].gen) || current->mm != v->core.vm->mm)
 		return;
 	pagefault_disable();	/* a hint: not worth waiting for a page */
-	if (!keel_gcache_write(&v->core, &v->steal_area, &flag,
-			       offsetof(struct kvm_steal_time, preempted), sizeof(flag))) {
+	if (!keel_gcache_write(&v->core, area, &flag, offsetof(struct kvm_steal_time, preempted),
+			       sizeof(flag))) {
 		v->steal_preempted = true;
 		v->stat.preemption_reported++;
 	}
@@ -99,13 +71,12 @@ static int set_steal(struct x86_vcpu *v, u64 val)
 		return 1;
 	v->steal_msr = val;
 	v->steal_preempted = false;
+	v->core.steal.on = false;
 	if (!(val & KVM_MSR_ENABLED))
 		return 0;
-	if (keel_gcache_init(&v->core, &v->steal_area, val & KVM_STEAL_VALID_BITS,
-			     sizeof(struct kvm_steal_time)))
-		return 1;
-	v->steal_last = current->sched_info.run_delay;
-	return 0;
+	return keel_steal_start(&v->core, val & KVM_STEAL_VALID_BITS, sizeof(struct kvm_steal_time),
+				offsetof(struct kvm_steal_time, steal),
+				offsetof(struct kvm_steal_time, version)) ? 1 : 0;
 }
 
 /* --- PV EOI --- */
@@ -223,7 +194,7 @@ int x86_set_pv_msr(struct x86_vcpu *v, u32 index, u64 val, bool host)
 	switch (index) {
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
-		x86_write_wall_clock(x86_vm_of(v), val);
+		x86_write_wall_clock(v, val);
 		return 0;
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
@@ -253,6 +224,7 @@ void x86_pv_reset(struct x86_vcpu *v)
 	v->clock_active = false;
 	v->clock_stopped = false;
 	v->steal_msr = 0;
+	v->core.steal.on = false;
 	v->steal_preempted = false;
 	v->pv_eoi_msr = 0;
 	v->pv_eoi_told = false;

@@ -96,23 +96,23 @@ static bool belongs(const struct x86_clock *c, const struct x86_vcpu *v, u64 tsc
 static void write_synced(struct x86_vcpu *v, u64 tsc, bool by_user)
 {
 	struct x86_clock *c = &x86_vm_of(v)->clock;
-	struct x86_host_time now;
+	struct keel_host_time now;
 	u64 offset;
 
 	raw_spin_lock(&c->lock);
-	x86_host_time(&now);
+	keel_host_time(&now);
 	if (belongs(c, v, tsc, now.boot_ns)) {
 		offset = c->group.offset;
 		/*
 		 * Each CPU counts on its own: only the host's clock can tell what the TSC should
 		 * be.
 		 */
-		if (x86_host_tsc_unstable())
+		if (check_tsc_unstable())
 			offset = c->group.tsc +
 				 ticks_between(c->group.ns, now.boot_ns, v->tsc_khz) -
-				 x86_tsc_scale(v, now.tsc);
+				 x86_tsc_scale(v, now.count);
 	} else {
-		offset = tsc - x86_tsc_scale(v, now.tsc);
+		offset = tsc - x86_tsc_scale(v, now.count);
 		c->group.ns = now.boot_ns;
 		c->group.tsc = tsc;
 		c->group.offset = offset;
@@ -162,11 +162,11 @@ void x86_adjust_tsc_offset(struct x86_vcpu *v, s64 delta)
 void x86_tsc_set_offset(struct x86_vcpu *v, u64 offset)
 {
 	struct x86_clock *c = &x86_vm_of(v)->clock;
-	struct x86_host_time now;
+	struct keel_host_time now;
 
 	raw_spin_lock(&c->lock);
-	x86_host_time(&now);
-	v->tsc_anchor = x86_tsc_scale(v, now.tsc) + offset;
+	keel_host_time(&now);
+	v->tsc_anchor = x86_tsc_scale(v, now.count) + offset;
 	v->tsc_anchor_ns = now.boot_ns;
 	if (c->group.khz != v->tsc_khz || c->group.offset != offset) {
 		c->group.ns = now.boot_ns;
@@ -186,17 +186,17 @@ void x86_tsc_set_offset(struct x86_vcpu *v, u64 offset)
  */
 void x86_tsc_resync(struct x86_vcpu *v, bool loaded)
 {
-	struct x86_host_time now;
+	struct keel_host_time now;
 	u64 want, seen;
 
-	x86_host_time(&now);
+	keel_host_time(&now);
 	want = v->tsc_anchor + ticks_between(v->tsc_anchor_ns, now.boot_ns, v->tsc_khz);
 	if (!loaded || v->host_tsc) {
-		seen = x86_guest_tsc(v, loaded ? v->host_tsc : now.tsc);
+		seen = x86_guest_tsc(v, loaded ? v->host_tsc : now.count);
 		if ((s64)(want - seen) < 0)
 			want = seen;
 	}
-	set_offset(v, want - x86_tsc_scale(v, now.tsc));
+	set_offset(v, want - x86_tsc_scale(v, now.count));
 }
 
 void x86_tsc_host_lost(struct x86_vcpu *v, u64 ticks)

@@ -145,8 +145,8 @@ void x86_vcpu_load(struct keel_vcpu *vcpu, int cpu)
 
 	x86_be(vcpu_load)(v, cpu);
 	x86_clock_load(v, cpu, migrated);
-	if (x86_steal_due(v))
-		keel_request(vcpu, X86_REQ_STEAL);
+	if (v->steal_preempted)
+		keel_request(vcpu, X86_REQ_RUNS);
 	if (migrated && v->lapic)
 		x86_lapic_migrate(v);
 }

@@ -5,7 +5,6 @@
 
 #include <linux/kvm.h>
 #include <linux/seqlock.h>
-#include <linux/user-return-notifier.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <asm/processor-flags.h>
@@ -16,6 +15,7 @@
 #include "backend.h"
 #include "emul/emul.h"
 
+struct clocksource;
 struct x86_lapic;
 struct x86_apic_map;
 struct x86_ioapic;
@@ -65,7 +65,7 @@ enum {
 	X86_REQ_TRIPLE_FAULT,
 	X86_REQ_CLOCK,			/* write this vCPU's kvmclock page again */
 	X86_REQ_MASTER_CLOCK,		/* the VM's clock pair must be taken anew */
-	X86_REQ_STEAL,			/* steal-time page */
+	X86_REQ_RUNS,			/* not preempted any more: the guest was told that it was */
 	X86_REQ_EOI_EXIT,		/* split irqchip: KVM_EXIT_IOAPIC_EOI */
 	X86_REQ_TLB_FLUSH_GUEST,	/* guest asked: its own translations only */
 	X86_REQ_STEP,			/* a single-step trap waits for posted writes */
@@ -226,8 +226,7 @@ struct x86_vcpu {
 	s8 clock_shift;
 
 	/* pv.c, apf.c */
-	u64 steal_msr, steal_last;	/* steal_last: the thread's run delay already told */
-	struct keel_gcache steal_area;
+	u64 steal_msr;
 	bool steal_preempted;		/* the guest was told so */
 	bool pv_eoi_told;		/* the guest may clear a bit instead of writing EOI */
 	bool pv_unhalted;		/* KVM_HC_KICK_CPU */
@@ -468,12 +467,6 @@ bool x86_msr_allowed(struct x86_vcpu *v, u32 index, u32 type);
 void x86_msr_reset(struct x86_vcpu *v, bool init);
 int x86_msr_setup(void);
 void x86_msr_vm_destroy(struct x86_vm *vm);
-/* user-return.c: MSRs that only user code needs keep guest values while the host kernel runs. */
-int x86_uret_add(u32 msr);			/* slot number, or -1: not there on this CPU */
-void x86_uret_set(int slot, u64 val, u64 mask);	/* preemption off */
-void x86_uret_cpu_disable(void);
-int x86_uret_setup(void);
-void x86_uret_teardown(void);
 
 /* --- clock.c --------------------------------------------------------------------------------------------- */
 int x86_clock_setup(void);
@@ -490,23 +483,19 @@ void x86_adjust_tsc_offset(struct x86_vcpu *v, s64 delta);
 int x86_clock_request(struct x86_vcpu *v);		/* X86_REQ_CLOCK */
 void x86_master_clock_request(struct x86_vm *vm);	/* X86_REQ_MASTER_CLOCK */
 int x86_set_clock_msr(struct x86_vcpu *v, u64 val, bool old_msr);
-void x86_write_wall_clock(struct x86_vm *vm, u64 gpa);
-u64 x86_kvmclock_ns(struct x86_vm *vm);
+void x86_write_wall_clock(struct x86_vcpu *v, u64 gpa);
 bool x86_clock_pair(struct x86_vcpu *v, struct timespec64 *ts, u64 *tsc);	/* KVM_HC_CLOCK_PAIRING */
 void x86_clock_resumed(void);				/* after suspend */
+u64 x86_host_counter(void);
+bool x86_host_clock_is_counter(const struct clocksource *clock);
+void x86_clock_stale_vm(struct keel_vm *vm);		/* the host's clock has changed; any thread, no lock */
 extern u32 x86_max_tsc_khz;
 
 /* --- pv.c: paravirtual services ----------------------------------------------------------------------------- */
 int x86_hypercall(struct x86_vcpu *v);			/* 1: done, RIP is the caller's; 0: to user space */
 int x86_set_pv_msr(struct x86_vcpu *v, u32 index, u64 val, bool host);
 int x86_get_pv_msr(struct x86_vcpu *v, u32 index, u64 *val, bool host);
-void x86_steal_update(struct x86_vcpu *v);		/* X86_REQ_STEAL */
-/** x86_steal_due - on load: is there anything that X86_REQ_STEAL would tell the guest? */
-static inline bool x86_steal_due(const struct x86_vcpu *v)
-{
-	return (v->steal_msr & 1) &&
-	       (v->steal_preempted || current->sched_info.run_delay != v->steal_last);
-}
+void x86_clear_preempted(struct x86_vcpu *v);		/* X86_REQ_RUNS */
 void x86_steal_put(struct x86_vcpu *v);			/* scheduled out: say preempted */
 void x86_pv_reset(struct x86_vcpu *v);
 bool x86_pv_eoi_enabled(const struct x86_vcpu *v);

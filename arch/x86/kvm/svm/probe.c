@@ -11,6 +11,7 @@
 #include <asm/processor.h>
 #include <asm/reboot.h>
 #include <asm/tlbflush.h>
+#include <keel/user_return.h>
 #include "svm.h"
 
 struct svm_features svm_has __read_mostly;
@@ -272,6 +273,8 @@ static struct x86_backend svm_backend = {
  */
 const struct x86_backend *svm_probe(void)
 {
+	u64 tsc_aux;
+
 	if (!usable() || !probe_features())
 		return NULL;
 	iopm = alloc_pages(GFP_KERNEL, IOPM_ORDER);
@@ -284,8 +287,9 @@ const struct x86_backend *svm_probe(void)
 		return NULL;
 	}
 	svm_tsc_aux_slot = -1;
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
-		svm_tsc_aux_slot = x86_uret_add(MSR_TSC_AUX);
+	if ((boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID)) &&
+	    !rdmsrl_safe(MSR_TSC_AUX, &tsc_aux))
+		svm_tsc_aux_slot = keel_uret_add(MSR_TSC_AUX);
 
 	x86_cpu_cap_clear(X86_FEATURE_SVM);
 	if (boot_cpu_has(X86_FEATURE_LS_CFG_SSBD) || boot_cpu_has(X86_FEATURE_AMD_SSBD))

@@ -6,6 +6,7 @@
 #include <asm/debugreg.h>
 #include <asm/nospec-branch.h>
 #include <asm/spec-ctrl.h>
+#include <keel/user_return.h>
 #include "svm.h"
 
 #define MSRPM_ORDER	1	/* 8K (15.11) */
@@ -157,7 +158,7 @@ void svm_set_tsc(struct x86_vcpu *v)
 void svm_lazy_syscall(struct x86_vcpu *v, bool load)
 {
 	if (load && svm_tsc_aux_slot >= 0)
-		x86_uret_set(svm_tsc_aux_slot, v->tsc_aux, ~0ull);
+		keel_uret_set(svm_tsc_aux_slot, v->tsc_aux, ~0ull);
 }
 
 /* --- PAUSE filter (15.14.4) ------------------------------------------------------------------ */

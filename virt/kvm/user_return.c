@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* MSRs that only user code depends on: they keep guest values until the CPU returns to it. */
+/* Registers that only user code depends on: they keep guest values until the CPU returns to it. */
+#include <linux/errno.h>
 #include <linux/percpu.h>
+#include <linux/static_call.h>
 #include <linux/user-return-notifier.h>
-#include <asm/msr.h>
-#include "x86.h"
+#include <keel/arch.h>
+#include <keel/user_return.h>
 
 #define MAX_SLOTS 8
 
-static u32 msrs[MAX_SLOTS];
-static int nr_msrs;
+static u32 regs[MAX_SLOTS];
+static int nr_regs;
+
+DEFINE_STATIC_CALL_NULL(host_reg_get, *((struct keel_arch_ops *)0)->host_reg_get);
+DEFINE_STATIC_CALL_NULL(host_reg_set, *((struct keel_arch_ops *)0)->host_reg_set);
 
 /*
  * What this CPU holds. @host is read when a slot is first used here: these registers are the same
@@ -36,9 +41,9 @@ static void restore(struct user_return_notifier *notifier)
 	if (cpu->armed) {
 		cpu->armed = false;
 		user_return_notifier_unregister(notifier);
-		for (i = 0; i < nr_msrs; i++) {
+		for (i = 0; i < nr_regs; i++) {
 			if ((cpu->known & BIT(i)) && cpu->slot[i].now != cpu->slot[i].host) {
-				wrmsrl(msrs[i], cpu->slot[i].host);
+				static_call(host_reg_set)(regs[i], cpu->slot[i].host);
 				cpu->slot[i].now = cpu->slot[i].host;
 			}
 		}
@@ -46,47 +51,27 @@ static void restore(struct user_return_notifier *notifier)
 	local_irq_restore(flags);
 }
 
-/**
- * x86_uret_add - reserve a slot; at module load only
- * @msr: the register
- *
- * Return: the slot, or -1 when this CPU does not have a register that can be read and written.
- */
-int x86_uret_add(u32 msr)
+int keel_uret_add(u32 reg)
 {
-	u64 val;
-	int i, r;
+	int i;
 
-	for (i = 0; i < nr_msrs; i++)
-		if (msrs[i] == msr)
+	for (i = 0; i < nr_regs; i++)
+		if (regs[i] == reg)
 			return i;
-	if (nr_msrs == MAX_SLOTS)
-		return -1;
-	preempt_disable();
-	r = rdmsrl_safe(msr, &val) ?: wrmsrl_safe(msr, val);
-	preempt_enable();
-	if (r)
-		return -1;
-	msrs[nr_msrs] = msr;
-	return nr_msrs++;
+	if (nr_regs == MAX_SLOTS)
+		return -ENOSPC;
+	regs[nr_regs] = reg;
+	return nr_regs++;
 }
 
 static void first_use(struct uret_cpu *cpu, int slot)
 {
-	rdmsrl(msrs[slot], cpu->slot[slot].host);
+	cpu->slot[slot].host = static_call(host_reg_get)(regs[slot]);
 	cpu->slot[slot].now = cpu->slot[slot].host;
 	cpu->known |= BIT(slot);
 }
 
-/**
- * x86_uret_set - put a guest's value into this CPU
- * @slot: from x86_uret_add()
- * @val: the guest's value
- * @mask: bits that get the guest's value; the others keep the host's
- *
- * Preemption off. Costs a compare when the value is there already.
- */
-void x86_uret_set(int slot, u64 val, u64 mask)
+void keel_uret_set(int slot, u64 val, u64 mask)
 {
 	struct uret_cpu *cpu = this_cpu_ptr(&uret);
 	unsigned long flags;
@@ -103,13 +88,12 @@ void x86_uret_set(int slot, u64 val, u64 mask)
 		user_return_notifier_register(&cpu->notifier);
 		cpu->armed = true;
 	}
-	wrmsrl(msrs[slot], val);
+	static_call(host_reg_set)(regs[slot], val);
 	cpu->slot[slot].now = val;
 	local_irq_restore(flags);
 }
 
-/* This CPU will run no guest any more: host values back. Interrupts off. */
-void x86_uret_cpu_disable(void)
+void keel_uret_cpu_down(void)
 {
 	struct uret_cpu *cpu = this_cpu_ptr(&uret);
 
@@ -117,13 +101,8 @@ void x86_uret_cpu_disable(void)
 	cpu->known = 0;
 }
 
-int x86_uret_setup(void)
+void keel_uret_setup(void)
 {
-	/* Slots were added by the backend already; all that could fail has failed there. */
-	return 0;
-}
-
-void x86_uret_teardown(void)
-{
-	nr_msrs = 0;
+	static_call_update(host_reg_get, keel_ops.host_reg_get);
+	static_call_update(host_reg_set, keel_ops.host_reg_set);
 }
