@@ -7,6 +7,9 @@
 #include <keel/arch.h>
 #include <keel/user_return.h>
 
+/* Only where the kernel tells of returns to user code; elsewhere KEEL_LAZY_USER has no components. */
+#ifdef CONFIG_USER_RETURN_NOTIFIER
+
 #define MAX_SLOTS 8
 
 static u32 regs[MAX_SLOTS];
@@ -106,3 +109,5 @@ void keel_uret_setup(void)
 	static_call_update(host_reg_get, keel_ops.host_reg_get);
 	static_call_update(host_reg_set, keel_ops.host_reg_set);
 }
+
+#endif
