@@ -199,6 +199,8 @@ struct keel_arch_ops {
 	bool (*apf_can_complete)(struct keel_vcpu *vcpu);
 	bool (*apf_present)(struct keel_vcpu *vcpu, u32 token);	/* false: not told, try again */
 
+	/* An access to what this vCPU alone has at @gpa: 0, or -EOPNOTSUPP: nothing. May sleep. */
+	int (*vcpu_mmio)(struct keel_vcpu *vcpu, u64 gpa, void *val, int len, bool write);
 	/* KVM_TRANSLATE, with the vCPU loaded. */
 	int (*translate)(struct keel_vcpu *vcpu, struct kvm_translation *tr);
 	/* The guest's program counter, for tracepoints and profiling. */

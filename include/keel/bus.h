@@ -85,6 +85,29 @@ int keel_bus_write(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, int l
  */
 int keel_bus_register(struct keel_vm *vm, enum keel_bus_id bus, u64 addr, u32 len,
 		      struct keel_io_dev *dev);
+/**
+ * struct keel_bus_place - where a device of the kernel answers
+ * @bus, @addr, @len: the range
+ * @ops: its accesses
+ */
+struct keel_bus_place {
+	enum keel_bus_id bus;
+	u32 len;
+	u64 addr;
+	const struct keel_io_dev_ops *ops;
+};
+
+/**
+ * keel_bus_attach - put a device with @nr places on the buses; takes vm->slots_lock
+ * @dev: as many; each gets its place's @ops
+ *
+ * Return: 0, or an errno of keel_bus_register(): it is on none of them.
+ */
+int keel_bus_attach(struct keel_vm *vm, const struct keel_bus_place *place, unsigned int nr,
+		    struct keel_io_dev *dev);
+/** keel_bus_detach - the way back. What was never attached may be detached. */
+void keel_bus_detach(struct keel_vm *vm, const struct keel_bus_place *place, unsigned int nr,
+		     struct keel_io_dev *dev);
 /** keel_bus_unregister - vm->slots_lock held. Waits for readers; then @dev may be freed. */
 void keel_bus_unregister(struct keel_vm *vm, enum keel_bus_id bus, struct keel_io_dev *dev);
 int keel_bus_init(struct keel_vm *vm);

@@ -86,6 +86,18 @@ int keel_pulse_irq_atomic(struct keel_vm *vm, int source, u32 gsi);
 /** keel_set_routing - replace the whole table (KVM_SET_GSI_ROUTING). Checks everything. */
 int keel_set_routing(struct keel_vm *vm, const struct kvm_irq_routing_entry *entries,
 		     unsigned int nr, unsigned int flags);
+/* @pins lines from @gsi on lead to the pins of @irqchip from @pin on. */
+struct keel_irq_wires {
+	u32 gsi, irqchip, pin, pins;
+};
+
+/**
+ * keel_default_routing - what a new interrupt controller's lines are wired to, until user space says
+ * @wires: @nr of them; a GSI may lead to several chips. 0: no routes
+ *
+ * Return: as keel_set_routing().
+ */
+int keel_default_routing(struct keel_vm *vm, const struct keel_irq_wires *wires, unsigned int nr);
 int keel_signal_msi(struct keel_vm *vm, const struct kvm_msi *msi);
 /**
  * keel_irq_acked - the guest acknowledged (EOI) this pin: run the notifiers. vm->srcu not

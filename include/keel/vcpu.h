@@ -145,6 +145,8 @@ int keel_lock_all_vcpus(struct keel_vm *vm);
 void keel_unlock_all_vcpus(struct keel_vm *vm);
 
 /* run.c */
+/** keel_internal_error - KVM_EXIT_INTERNAL_ERROR with @n words of @data. Return: 0, to user space. */
+int keel_internal_error(struct keel_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
 int keel_vcpu_run(struct keel_vcpu *vcpu);
 
 /* halt.c */
@@ -152,6 +154,11 @@ int keel_vcpu_run(struct keel_vcpu *vcpu);
 int keel_halt(struct keel_vcpu *vcpu);
 /** keel_yield_on_spin - the guest spins (PAUSE, WFE, DIAG 44): yield to a likely lock holder. */
 void keel_yield_on_spin(struct keel_vcpu *vcpu, bool in_kernel_only);
+/**
+ * keel_yield_directed - the guest says whom it waits for: give that vCPU this CPU, if it wants one
+ * @target: may be NULL, or the vCPU itself
+ */
+void keel_yield_directed(struct keel_vcpu *vcpu, struct keel_vcpu *target);
 /** keel_yield_to - give the CPU to @target. Return: true when it ran. */
 bool keel_yield_to(struct keel_vcpu *target);
 

@@ -156,6 +156,34 @@ void keel_bus_unregister(struct keel_vm *vm, enum keel_bus_id id, struct keel_io
 	synchronize_srcu_expedited(&vm->srcu);
 }
 
+void keel_bus_detach(struct keel_vm *vm, const struct keel_bus_place *place, unsigned int nr,
+		     struct keel_io_dev *dev)
+{
+	unsigned int i;
+
+	mutex_lock(&vm->slots_lock);
+	for (i = 0; i < nr; i++)
+		keel_bus_unregister(vm, place[i].bus, &dev[i]);
+	mutex_unlock(&vm->slots_lock);
+}
+
+int keel_bus_attach(struct keel_vm *vm, const struct keel_bus_place *place, unsigned int nr,
+		    struct keel_io_dev *dev)
+{
+	unsigned int i;
+	int r = 0;
+
+	mutex_lock(&vm->slots_lock);
+	for (i = 0; i < nr && !r; i++) {
+		dev[i].ops = place[i].ops;
+		r = keel_bus_register(vm, place[i].bus, place[i].addr, place[i].len, &dev[i]);
+	}
+	mutex_unlock(&vm->slots_lock);
+	if (r)
+		keel_bus_detach(vm, place, nr, dev);
+	return r;
+}
+
 int keel_bus_init(struct keel_vm *vm)
 {
 	unsigned int id;

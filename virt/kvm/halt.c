@@ -232,3 +232,10 @@ void keel_yield_on_spin(struct keel_vcpu *me, bool in_kernel_only)
 	me->in_spin_loop = false;
 	me->dy_eligible = false;
 }
+
+void keel_yield_directed(struct keel_vcpu *vcpu, struct keel_vcpu *target)
+{
+	vcpu->stat.directed_yield_attempted++;
+	if (target && target != vcpu && READ_ONCE(target->ready) && keel_yield_to(target))
+		vcpu->stat.directed_yield_successful++;
+}

@@ -318,6 +318,29 @@ int keel_set_routing(struct keel_vm *vm, const struct kvm_irq_routing_entry *ent
 	return 0;
 }
 
+int keel_default_routing(struct keel_vm *vm, const struct keel_irq_wires *wires, unsigned int nr)
+{
+	struct kvm_irq_routing_entry *entries, *e;
+	unsigned int i, pin, total = 0;
+	int r;
+
+	for (i = 0; i < nr; i++)
+		total += wires[i].pins;
+	entries = e = kvcalloc(total, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	if (!entries)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		for (pin = 0; pin < wires[i].pins; pin++, e++) {
+			e->gsi = wires[i].gsi + pin;
+			e->type = KVM_IRQ_ROUTING_IRQCHIP;
+			e->u.irqchip.irqchip = wires[i].irqchip;
+			e->u.irqchip.pin = wires[i].pin + pin;
+		}
+	r = keel_set_routing(vm, entries, total, 0);
+	kvfree(entries);
+	return r;
+}
+
 /**
  * keel_signal_msi - KVM_SIGNAL_MSI
  * @vm: the VM

@@ -182,6 +182,17 @@ static int run(struct keel_vcpu *vcpu)
 	return r;
 }
 
+int keel_internal_error(struct keel_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = min_t(u32, n, ARRAY_SIZE(run->internal.data));
+	memcpy(run->internal.data, data, run->internal.ndata * sizeof(*data));
+	return 0;
+}
+
 /**
  * keel_vcpu_run - KVM_RUN with the vCPU loaded and its mutex held
  * @vcpu: the vCPU

@@ -2,6 +2,7 @@
 /* x86's capabilities: what KVM_CHECK_EXTENSION answers and KVM_ENABLE_CAP turns on. */
 #include <uapi/linux/kvm_para.h>
 #include <asm/fpu/api.h>
+#include "cpuid.h"
 #include "irqchip.h"
 #include "x86.h"
 
@@ -22,7 +23,7 @@ static int cap_tsc_control(struct keel_vm *vm)
 static int cap_xsave2(struct keel_vm *vm)
 {
 	/* Enough for every feature that a guest can be given. */
-	return max_t(int, x86_xstate_size(x86_supported_xcr0), sizeof(struct kvm_xsave));
+	return max_t(int, x86_cpuid_xsave_size(x86_supported_xcr0, false), sizeof(struct kvm_xsave));
 }
 
 static int cap_xcrs(struct keel_vm *vm)

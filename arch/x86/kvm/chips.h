@@ -92,7 +92,7 @@ struct x86_pit {
 	bool reinject;
 	atomic_t missed, ready;
 	struct keel_irq_ack ack;
-	struct keel_io_dev dev, speaker;
+	struct keel_io_dev port[2];	/* the chip's, the speaker's */
 };
 
 struct x86_pit *x86_pit_create(struct x86_vm *vm, u32 flags);

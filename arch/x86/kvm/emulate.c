@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <asm/fpu/api.h>
+#include <keel/guest_access.h>
 #include "irqchip.h"
 #include "trace.h"
 #include "x86.h"
@@ -55,22 +56,13 @@ static int translate(struct emul_ctxt *ctxt, u64 linear, u32 access, u64 *gpa)
 	return EMUL_OK;
 }
 
-/* Linear addresses wrap at 4G outside of 64-bit mode; @len bytes at @linear lie in one or two pages. */
-struct span {
-	u64 gpa[2];
-	unsigned int len[2];
-};
-
+/* Linear addresses wrap at 4G outside of 64-bit mode. */
 static int translate_span(struct emul_ctxt *ctxt, u64 linear, unsigned int len, u32 access,
-			  struct span *s)
+			  struct keel_span *s)
 {
-	unsigned int first = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(linear));
-	u64 next = linear + first;
-	int rc;
+	u64 next = keel_span_split(s, linear, len);
+	int rc = translate(ctxt, linear, access, &s->gpa[0]);
 
-	s->len[0] = first;
-	s->len[1] = len - first;
-	rc = translate(ctxt, linear, access, &s->gpa[0]);
 	if (rc != EMUL_OK || !s->len[1])
 		return rc;
 	if (ctxt->mode != EMUL_PROT64)
@@ -78,58 +70,14 @@ static int translate_span(struct emul_ctxt *ctxt, u64 linear, unsigned int len, 
 	return translate(ctxt, next, access, &s->gpa[1]);
 }
 
-/*
- * RAM, if there is any. The slots may change under us: memory that was not there and is now is asked again,
- * so that only a slot without host memory fails.
- * Return: EMUL_OK, EMUL_FAIL, or EMUL_RETRY: no RAM.
- */
-static int read_ram(struct x86_vcpu *v, u64 gpa, void *buf, unsigned int len)
+/* @r: of the core's access. After one that went to user space the vCPU leaves before it goes on. */
+static int io_result(struct emul_ctxt *ctxt, int r, u16 answered)
 {
-	int tries = 8;
+	const struct keel_io *io = &vcpu_of(ctxt)->core.io;
 
-	do {
-		if (!keel_read_guest(&v->core, gpa, buf, len))
-			return EMUL_OK;
-		if (!keel_gpa_is_ram(&v->core, gpa))
-			return EMUL_RETRY;
-	} while (--tries);
-	return EMUL_FAIL;
-}
-
-/* One page's part of a read. RAM first, then the LAPIC's page, then the buses and user space. */
-static int read_part(struct emul_ctxt *ctxt, u64 gpa, void *buf, unsigned int len)
-{
-	struct x86_vcpu *v = vcpu_of(ctxt);
-	u16 answered = v->core.io.next;
-	int rc = read_ram(v, gpa, buf, len);
-
-	if (rc != EMUL_RETRY)
-		return rc;
-	if (!x86_lapic_mmio(v, gpa, buf, len, false))
-		return EMUL_OK;
-	switch (keel_mmio_read(&v->core, gpa, buf, len)) {
-	case 0:
-		if (v->core.io.next != answered)
-			ctxt->yield = true;
-		return EMUL_OK;
-	case KEEL_IO_USER:
-		return EMUL_IO;
-	default:
-		return EMUL_FAIL;
-	}
-}
-
-static int write_part(struct emul_ctxt *ctxt, u64 gpa, const void *buf, unsigned int len)
-{
-	struct x86_vcpu *v = vcpu_of(ctxt);
-
-	if (!keel_write_guest(&v->core, gpa, buf, len))
-		return EMUL_OK;
-	if (!x86_lapic_mmio(v, gpa, (void *)buf, len, true))
-		return EMUL_OK;
-	if (keel_mmio_write(&v->core, gpa, buf, len))
-		return EMUL_FAIL;
-	if (v->core.io.nr_posted)
+	if (r)
+		return r == KEEL_IO_USER ? EMUL_IO : EMUL_FAIL;
+	if (io->next != answered || io->nr_posted)
 		ctxt->yield = true;
 	return EMUL_OK;
 }
@@ -144,70 +92,54 @@ static int op_fetch(struct emul_ctxt *ctxt, u64 linear, u8 *buf, unsigned int le
 	if (rc != EMUL_OK)
 		return rc;
 	/* Code outside of RAM is not emulated; if it is in RAM by now, the guest starts again. */
-	rc = read_ram(v, gpa, buf, len);
-	return rc == EMUL_RETRY ? EMUL_FAIL : rc;
+	return keel_ram_read(&v->core, gpa, buf, len) ? EMUL_FAIL : EMUL_OK;
 }
 
 static int op_read(struct emul_ctxt *ctxt, u64 linear, u8 *buf, unsigned int len,
 		   unsigned int flags)
 {
 	struct x86_vcpu *v = vcpu_of(ctxt);
-	struct span s;
+	u16 answered = v->core.io.next;
+	struct keel_span s;
 	int rc = translate_span(ctxt, linear, len, walk_access(flags), &s);
 
 	if (rc != EMUL_OK)
 		return rc;
 	if (flags & EMUL_A_BULK)
 		return keel_read_guest(&v->core, s.gpa[0], buf, len) ? EMUL_RETRY : EMUL_OK;
-	rc = read_part(ctxt, s.gpa[0], buf, s.len[0]);
-	if (rc == EMUL_OK && s.len[1])
-		rc = read_part(ctxt, s.gpa[1], buf + s.len[0], s.len[1]);
-	return rc;
+	return io_result(ctxt, keel_span_read(&v->core, &s, buf), answered);
 }
 
 static int op_write(struct emul_ctxt *ctxt, u64 linear, const u8 *buf, unsigned int len,
 		    unsigned int flags)
 {
 	struct x86_vcpu *v = vcpu_of(ctxt);
-	struct span s;
+	struct keel_span s;
 	int rc = translate_span(ctxt, linear, len, walk_access(flags | EMUL_A_WRITE), &s);
 
 	if (rc != EMUL_OK)
 		return rc;
 	if (flags & EMUL_A_BULK)
 		return keel_write_guest(&v->core, s.gpa[0], buf, len) ? EMUL_RETRY : EMUL_OK;
-	rc = write_part(ctxt, s.gpa[0], buf, s.len[0]);
-	if (rc == EMUL_OK && s.len[1])
-		rc = write_part(ctxt, s.gpa[1], buf + s.len[0], s.len[1]);
-	return rc;
+	return io_result(ctxt, keel_span_write(&v->core, &s, buf), v->core.io.next);
 }
 
 static int op_cmpxchg(struct emul_ctxt *ctxt, u64 linear, const u8 *old, const u8 *new,
 		      unsigned int len, unsigned int flags)
 {
 	struct x86_vcpu *v = vcpu_of(ctxt);
-	struct span s;
-	u8 was[16];
+	struct keel_span s;
 	int rc = translate_span(ctxt, linear, len, walk_access(flags | EMUL_A_WRITE), &s);
 
 	if (rc != EMUL_OK)
 		return rc;
-	/* Atomic where the CPU could be with one access; a split lock is not made atomic. */
-	if (!s.len[1] && len <= sizeof(was) && is_power_of_2(len) && !(s.gpa[0] & (len - 1))) {
-		memcpy(was, old, len);
-		switch (keel_cmpxchg_guest(&v->core, s.gpa[0], was, new, len)) {
-		case 0:
-			return EMUL_OK;
-		case 1:
-			return EMUL_RETRY;
-		}
-	}
-	return op_write(ctxt, linear, new, len, flags);
+	rc = keel_span_cmpxchg(&v->core, &s, old, new);
+	return rc > 0 ? EMUL_RETRY : io_result(ctxt, rc, v->core.io.next);
 }
 
 static int op_probe(struct emul_ctxt *ctxt, u64 linear, unsigned int len, unsigned int flags)
 {
-	struct span s;
+	struct keel_span s;
 	int rc = translate_span(ctxt, linear, len, walk_access(flags), &s);
 
 	if (rc == EMUL_OK && (flags & EMUL_A_BULK) &&
@@ -221,31 +153,18 @@ static int op_probe(struct emul_ctxt *ctxt, u64 linear, unsigned int len, unsign
 static int op_pio_in(struct emul_ctxt *ctxt, u16 port, unsigned int size, u8 *buf,
 		     unsigned int count)
 {
-	struct x86_vcpu *v = vcpu_of(ctxt);
-	u16 answered = v->core.io.next;
+	struct keel_vcpu *vcpu = &vcpu_of(ctxt)->core;
+	u16 answered = vcpu->io.next;
 
-	switch (keel_pio_read(&v->core, port, size, buf, count)) {
-	case 0:
-		if (v->core.io.next != answered)
-			ctxt->yield = true;
-		return EMUL_OK;
-	case KEEL_IO_USER:
-		return EMUL_IO;
-	default:
-		return EMUL_FAIL;
-	}
+	return io_result(ctxt, keel_pio_read(vcpu, port, size, buf, count), answered);
 }
 
 static int op_pio_out(struct emul_ctxt *ctxt, u16 port, unsigned int size, const u8 *buf,
 		      unsigned int count)
 {
-	struct x86_vcpu *v = vcpu_of(ctxt);
+	struct keel_vcpu *vcpu = &vcpu_of(ctxt)->core;
 
-	if (keel_pio_write(&v->core, port, size, buf, count))
-		return EMUL_FAIL;
-	if (v->core.io.nr_posted)
-		ctxt->yield = true;
-	return EMUL_OK;
+	return io_result(ctxt, keel_pio_write(vcpu, port, size, buf, count), vcpu->io.next);
 }
 
 /* --- segments and tables ----------------------------------------------------------------------- */
@@ -759,7 +678,7 @@ int x86_task_switch(struct x86_vcpu *v, u16 selector, int reason, bool has_error
 	begin(v);
 	rc = emul_task_switch(v->emul, selector, reason, has_error, error);
 	if (rc != EMUL_OK && rc != EMUL_FAULT)
-		return x86_internal_error(v, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 	return finish(v, rc, 0);
 }
 
@@ -795,7 +714,7 @@ int x86_skip(struct x86_vcpu *v)
 		int len = x86_insn_len(v);
 
 		if (!len)
-			return x86_internal_error(v, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+			return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 		next = v->rip + len;
 		if (code_mode(v) != EMUL_PROT64)
 			next = (u32)next;

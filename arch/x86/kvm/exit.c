@@ -5,19 +5,6 @@
 #include "trace.h"
 #include "x86.h"
 
-int x86_internal_error(struct x86_vcpu *v, u32 suberror, int n, const u64 *data)
-{
-	struct kvm_run *run = v->core.run;
-	int i;
-
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	run->internal.suberror = suberror;
-	run->internal.ndata = min_t(int, n, ARRAY_SIZE(run->internal.data));
-	for (i = 0; i < run->internal.ndata; i++)
-		run->internal.data[i] = data[i];
-	return 0;
-}
-
 /* --- halting ----------------------------------------------------------------------------- */
 
 int x86_halt(struct x86_vcpu *v)
@@ -97,7 +84,7 @@ static int fast_in(struct x86_vcpu *v, int size, u16 port)
 		v->replay_rip = x86_linear_rip(v);
 		return 1;	/* the run loop leaves to user space */
 	default:
-		return x86_internal_error(v, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 	}
 	trace_kvm_pio(false, port, size, 1, &val);
 	switch (size) {
@@ -122,7 +109,7 @@ int x86_fast_pio(struct x86_vcpu *v, bool in, int size, u16 port)
 		return fast_in(v, size, port);
 	trace_kvm_pio(true, port, size, 1, &val);
 	if (keel_pio_write(&v->core, port, size, &val, 1))
-		return x86_internal_error(v, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 	return x86_skip(v);
 }
 

@@ -86,21 +86,6 @@ void x86_xcr_update(struct x86_vcpu *v)
 		v->core.lazy_wanted &= ~BIT(X86_LAZY_XCR);
 }
 
-unsigned int x86_xstate_size(u64 xcr0)
-{
-	unsigned int size = 512 + 64, i;	/* legacy region and header */
-
-	for (i = 2; i < 63; i++) {
-		u32 eax, ebx, ecx, edx;
-
-		if (!(xcr0 & BIT_ULL(i)))
-			continue;
-		cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx);
-		size = max(size, ebx + eax);	/* standard format: offset and size */
-	}
-	return size;
-}
-
 static struct fxregs_state *fxsave(struct x86_vcpu *v)
 {
 	return &v->guest_fpu.fpstate->regs.fxsave;

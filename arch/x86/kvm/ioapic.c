@@ -319,6 +319,10 @@ void x86_ioapic_set(struct x86_ioapic *io, const struct kvm_ioapic_state *state)
 
 /* --- life --------------------------------------------------------------------------- */
 
+static const struct keel_bus_place place = {
+	KEEL_BUS_MMIO, MMIO_LEN, IO_APIC_DEFAULT_PHYS_BASE, &mmio_ops
+};
+
 struct x86_ioapic *x86_ioapic_create(struct x86_vm *vm)
 {
 	struct x86_ioapic *io = kzalloc(sizeof(*io), GFP_KERNEL_ACCOUNT);
@@ -333,11 +337,7 @@ struct x86_ioapic *x86_ioapic_create(struct x86_vm *vm)
 	for (pin = 0; pin < PINS; pin++)
 		io->redir[pin] = E_MASK;
 	update_vectors(io);
-	io->dev.ops = &mmio_ops;
-	mutex_lock(&vm->core.slots_lock);
-	r = keel_bus_register(&vm->core, KEEL_BUS_MMIO, IO_APIC_DEFAULT_PHYS_BASE, MMIO_LEN,
-			      &io->dev);
-	mutex_unlock(&vm->core.slots_lock);
+	r = keel_bus_attach(&vm->core, &place, 1, &io->dev);
 	if (r) {
 		kfree(io);
 		return ERR_PTR(r);
@@ -353,11 +353,7 @@ void x86_ioapic_quiesce(struct x86_ioapic *io)
 
 void x86_ioapic_destroy(struct x86_ioapic *io)
 {
-	struct keel_vm *vm = &io->vm->core;
-
 	x86_ioapic_quiesce(io);
-	mutex_lock(&vm->slots_lock);
-	keel_bus_unregister(vm, KEEL_BUS_MMIO, &io->dev);
-	mutex_unlock(&vm->slots_lock);
+	keel_bus_detach(&io->vm->core, &place, 1, &io->dev);
 	kfree(io);
 }

@@ -157,32 +157,11 @@ bool x86_irq_can_ack(struct keel_vm *vm)
 /* --- creation ----------------------------------------------------------------------- */
 
 /* GSI n is pin n of the IOAPIC and, below 16, of the PICs. User space sets its own soon. */
-static int default_routes(struct x86_vm *vm)
-{
-	struct kvm_irq_routing_entry *entries;
-	unsigned int gsi, n = 0;
-	int r;
-
-	entries = kcalloc(X86_PIC_PINS + KVM_IOAPIC_NUM_PINS, sizeof(*entries), GFP_KERNEL);
-	if (!entries)
-		return -ENOMEM;
-	for (gsi = 0; gsi < X86_PIC_PINS; gsi++, n++) {
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = gsi < 8 ? KVM_IRQCHIP_PIC_MASTER :
-							 KVM_IRQCHIP_PIC_SLAVE;
-		entries[n].u.irqchip.pin = gsi & 7;
-	}
-	for (gsi = 0; gsi < KVM_IOAPIC_NUM_PINS; gsi++, n++) {
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		entries[n].u.irqchip.pin = gsi;
-	}
-	r = keel_set_routing(&vm->core, entries, n, 0);
-	kfree(entries);
-	return r;
-}
+static const struct keel_irq_wires wires[] = {
+	{ .irqchip = KVM_IRQCHIP_PIC_MASTER, .pins = X86_PIC_PINS / 2 },
+	{ .gsi = X86_PIC_PINS / 2, .irqchip = KVM_IRQCHIP_PIC_SLAVE, .pins = X86_PIC_PINS / 2 },
+	{ .irqchip = KVM_IRQCHIP_IOAPIC, .pins = KVM_IOAPIC_NUM_PINS },
+};
 
 static void destroy_chips(struct x86_vm *vm)
 {
@@ -210,7 +189,7 @@ static int create_chips(struct x86_vm *vm)
 		return PTR_ERR(ioapic);
 	}
 	vm->ioapic = ioapic;
-	r = default_routes(vm);
+	r = keel_default_routing(&vm->core, wires, ARRAY_SIZE(wires));
 	if (r)
 		destroy_chips(vm);
 	return r;

@@ -57,7 +57,7 @@ void x86_lapic_after_exit(struct x86_vcpu *v);
 void x86_lapic_set_tpr(struct x86_vcpu *v, u8 cr8);	/* 4 bits */
 u8 x86_lapic_cr8(struct x86_vcpu *v);
 /** x86_lapic_mmio - an access to the LAPIC's page? 0 handled, -EOPNOTSUPP not its address. */
-int x86_lapic_mmio(struct x86_vcpu *v, u64 gpa, void *val, int len, bool write);
+int x86_lapic_mmio(struct keel_vcpu *vcpu, u64 gpa, void *val, int len, bool write);
 /* MSRs 0x800..0x8ff, APIC_BASE, TSC_DEADLINE: 0, or 1 for #GP */
 int x86_x2apic_read(struct x86_vcpu *v, u32 msr, u64 *val);
 int x86_x2apic_write(struct x86_vcpu *v, u32 msr, u64 val);

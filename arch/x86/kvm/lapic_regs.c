@@ -268,8 +268,9 @@ static void mmio_read(struct x86_lapic *l, u32 offset, void *val, int len)
 	memcpy(val, (u8 *)&data + (offset & 0xf), len);
 }
 
-int x86_lapic_mmio(struct x86_vcpu *v, u64 gpa, void *val, int len, bool write)
+int x86_lapic_mmio(struct keel_vcpu *vcpu, u64 gpa, void *val, int len, bool write)
 {
+	struct x86_vcpu *v = to_x86(vcpu);
 	struct x86_lapic *l = v->lapic;
 	u32 offset = gpa & 0xfff, data;
 

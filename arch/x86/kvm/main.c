@@ -151,6 +151,7 @@ static const struct keel_arch_ops x86_ops = {
 	.apf_not_present = x86_apf_not_present,
 	.apf_can_complete = x86_apf_can_complete,
 	.apf_present = x86_apf_present,
+	.vcpu_mmio = x86_lapic_mmio,
 	.translate = x86_translate,
 	.pc = pc,
 };

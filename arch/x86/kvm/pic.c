@@ -429,18 +429,16 @@ void x86_pic_set(struct x86_pic *pic, const struct kvm_pic_state *state, unsigne
 
 /* --- life --------------------------------------------------------------------------- */
 
-static const struct {
-	u16 addr;
-	const struct keel_io_dev_ops *ops;
-} ports[] = {
-	{ 0x20, &port_ops }, { 0xa0, &port_ops }, { 0x4d0, &elcr_ops },
+static const struct keel_bus_place ports[] = {
+	{ KEEL_BUS_PIO, 2, 0x20, &port_ops },
+	{ KEEL_BUS_PIO, 2, 0xa0, &port_ops },
+	{ KEEL_BUS_PIO, 2, 0x4d0, &elcr_ops },
 };
 
 struct x86_pic *x86_pic_create(struct x86_vm *vm)
 {
 	struct x86_pic *pic = kzalloc(sizeof(*pic), GFP_KERNEL_ACCOUNT);
-	unsigned int i;
-	int r = 0;
+	int r;
 
 	if (!pic)
 		return ERR_PTR(-ENOMEM);
@@ -448,14 +446,9 @@ struct x86_pic *x86_pic_create(struct x86_vm *vm)
 	raw_spin_lock_init(&pic->lock);
 	pic->chip[MASTER].elcr_mask = elcr_mask[MASTER];
 	pic->chip[SLAVE].elcr_mask = elcr_mask[SLAVE];
-	mutex_lock(&vm->core.slots_lock);
-	for (i = 0; i < ARRAY_SIZE(ports) && !r; i++) {
-		pic->port[i].ops = ports[i].ops;
-		r = keel_bus_register(&vm->core, KEEL_BUS_PIO, ports[i].addr, 2, &pic->port[i]);
-	}
-	mutex_unlock(&vm->core.slots_lock);
+	r = keel_bus_attach(&vm->core, ports, ARRAY_SIZE(ports), pic->port);
 	if (r) {
-		x86_pic_destroy(pic);
+		kfree(pic);
 		return ERR_PTR(r);
 	}
 	return pic;
@@ -463,12 +456,6 @@ struct x86_pic *x86_pic_create(struct x86_vm *vm)
 
 void x86_pic_destroy(struct x86_pic *pic)
 {
-	struct keel_vm *vm = &pic->vm->core;
-	unsigned int i;
-
-	mutex_lock(&vm->slots_lock);
-	for (i = 0; i < ARRAY_SIZE(ports); i++)
-		keel_bus_unregister(vm, KEEL_BUS_PIO, &pic->port[i]);
-	mutex_unlock(&vm->slots_lock);
+	keel_bus_detach(&pic->vm->core, ports, ARRAY_SIZE(ports), pic->port);
 	kfree(pic);
 }

@@ -304,7 +304,7 @@ static u8 read_count(struct x86_pit *pit, unsigned int ch)
 
 static int port_read(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr, int len, void *val)
 {
-	struct x86_pit *pit = container_of(dev, struct x86_pit, dev);
+	struct x86_pit *pit = container_of(dev, struct x86_pit, port[0]);
 	unsigned int ch = addr & 3;
 
 	memset(val, 0, len);
@@ -320,7 +320,7 @@ static int port_read(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr, 
 static int port_write(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr, int len,
 		      const void *val)
 {
-	struct x86_pit *pit = container_of(dev, struct x86_pit, dev);
+	struct x86_pit *pit = container_of(dev, struct x86_pit, port[0]);
 	unsigned int ch = addr & 3;
 	u8 data = *(const u8 *)val;
 
@@ -341,7 +341,7 @@ static const struct keel_io_dev_ops port_ops = {
 static int speaker_read(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr, int len,
 			void *val)
 {
-	struct x86_pit *pit = container_of(dev, struct x86_pit, speaker);
+	struct x86_pit *pit = container_of(dev, struct x86_pit, port[1]);
 	u8 data = 0;
 
 	mutex_lock(&pit->lock);
@@ -362,7 +362,7 @@ static int speaker_read(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 add
 static int speaker_write(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr, int len,
 			 const void *val)
 {
-	struct x86_pit *pit = container_of(dev, struct x86_pit, speaker);
+	struct x86_pit *pit = container_of(dev, struct x86_pit, port[1]);
 	u8 data = *(const u8 *)val;
 
 	mutex_lock(&pit->lock);
@@ -416,6 +416,11 @@ int x86_pit_set(struct x86_pit *pit, const struct kvm_pit_state2 *state)
 
 /* --- life --------------------------------------------------------------------------- */
 
+static const struct keel_bus_place ports[] = {
+	{ KEEL_BUS_PIO, 4, PORT, &port_ops },
+	{ KEEL_BUS_PIO, 1, PORT_SPEAKER, &speaker_ops },
+};
+
 struct x86_pit *x86_pit_create(struct x86_vm *vm, u32 flags)
 {
 	struct x86_pit *pit = kzalloc(sizeof(*pit), GFP_KERNEL_ACCOUNT);
@@ -440,15 +445,7 @@ struct x86_pit *x86_pit_create(struct x86_vm *vm, u32 flags)
 		c->write_state = RW_WORD_LSB;
 		c->gate = ch != SPEAKER;
 	}
-	pit->dev.ops = &port_ops;
-	pit->speaker.ops = &speaker_ops;
-	mutex_lock(&vm->core.slots_lock);
-	r = keel_bus_register(&vm->core, KEEL_BUS_PIO, PORT, 4, &pit->dev);
-	if (!r && (flags & KVM_PIT_SPEAKER_DUMMY))
-		r = keel_bus_register(&vm->core, KEEL_BUS_PIO, PORT_SPEAKER, 1, &pit->speaker);
-	if (r)
-		keel_bus_unregister(&vm->core, KEEL_BUS_PIO, &pit->dev);
-	mutex_unlock(&vm->core.slots_lock);
+	r = keel_bus_attach(&vm->core, ports, flags & KVM_PIT_SPEAKER_DUMMY ? 2 : 1, pit->port);
 	if (r) {
 		kfree(pit);
 		return ERR_PTR(r);
@@ -471,9 +468,6 @@ void x86_pit_destroy(struct x86_pit *pit)
 
 	keel_irq_ack_unregister(vm, &pit->ack);
 	x86_pit_quiesce(pit);
-	mutex_lock(&vm->slots_lock);
-	keel_bus_unregister(vm, KEEL_BUS_PIO, &pit->dev);
-	keel_bus_unregister(vm, KEEL_BUS_PIO, &pit->speaker);
-	mutex_unlock(&vm->slots_lock);
+	keel_bus_detach(vm, ports, ARRAY_SIZE(ports), pit->port);
 	kfree(pit);
 }

@@ -257,11 +257,7 @@ static void yield_to_apic(struct x86_vcpu *v, u32 apicid)
 {
 	struct x86_vcpu *target = x86_vcpu_by_apicid(x86_vm_of(v), apicid);
 
-	v->core.stat.directed_yield_attempted++;
-	if (!target || target == v || !READ_ONCE(target->core.ready))
-		return;
-	if (keel_yield_to(&target->core))
-		v->core.stat.directed_yield_successful++;
+	keel_yield_directed(&v->core, target ? &target->core : NULL);
 }
 
 static int complete_hypercall(struct keel_vcpu *vcpu)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A VM of x86: creation, and the ioctls that are nobody else's. */
+#include <keel/filter.h>
 #include "ioctl.h"
 #include "irqchip.h"
 #include "x86.h"
@@ -59,7 +60,7 @@ void x86_vm_destroy(struct keel_vm *core)
 	struct x86_vm *vm = to_x86_vm(core);
 
 	x86_irqchip_vm_destroy(vm);
-	x86_msr_vm_destroy(vm);
+	keel_filter_free(rcu_dereference_protected(vm->msr_filter, true));
 	x86_be(vm_destroy)(vm);
 }
 

@@ -21,7 +21,6 @@ struct x86_apic_map;
 struct x86_ioapic;
 struct x86_pic;
 struct x86_pit;
-struct x86_msr_filter;
 
 /* General registers in hardware order. */
 enum {
@@ -105,7 +104,7 @@ struct x86_vm {
 	u64 hypercall_exits;		/* KVM_CAP_EXIT_HYPERCALL mask */
 	u64 exception_payload, triple_fault_event, exit_on_emul_error;
 	u64 user_cpuid_fault_ok;	/* the guest may read MSR_PLATFORM_INFO */
-	struct x86_msr_filter __rcu *msr_filter;	/* vm->srcu */
+	struct keel_filter __rcu *msr_filter;
 
 	/* clock.c */
 	struct x86_clock {
@@ -368,8 +367,6 @@ static inline void x86_fpu_reload(void)
 }
 void x86_xcr_load(struct keel_vcpu *vcpu);
 void x86_xcr_save(struct keel_vcpu *vcpu);
-/** x86_xstate_size - bytes that KVM_GET_XSAVE2 needs for the features @xcr0. */
-unsigned int x86_xstate_size(u64 xcr0);
 /** x86_xcr_update - XCR0 or CR4 has changed: are they to be switched? */
 void x86_xcr_update(struct x86_vcpu *v);
 int x86_guest_debug(struct keel_vcpu *vcpu, const struct kvm_guest_debug *dbg, u32 old);
@@ -433,7 +430,6 @@ int x86_exit_pause(struct x86_vcpu *v);
 /** x86_exit_s2 - a second-stage fault, decoded. @insn, @len as in x86_emulate(). */
 int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, const void *insn, int len);
 int x86_exit_shutdown(struct x86_vcpu *v);
-int x86_internal_error(struct x86_vcpu *v, u32 suberror, int n, const u64 *data);
 
 /* --- cpuid.c ------------------------------------------------------------------------------------------ */
 struct kvm_cpuid_entry2 *x86_cpuid_find(struct x86_vcpu *v, u32 function, u32 index);
@@ -466,7 +462,6 @@ int x86_guest_wrmsr(struct x86_vcpu *v, u32 index, u64 val);
 bool x86_msr_allowed(struct x86_vcpu *v, u32 index, u32 type);
 void x86_msr_reset(struct x86_vcpu *v, bool init);
 int x86_msr_setup(void);
-void x86_msr_vm_destroy(struct x86_vm *vm);
 
 /* --- clock.c --------------------------------------------------------------------------------------------- */
 int x86_clock_setup(void);

@@ -218,7 +218,7 @@ static int exit_task_switch(struct x86_vcpu *v)
 		int len = x86_insn_len(v);
 
 		if (!len)
-			return x86_internal_error(v, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+			return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
 		v->rip += len;
 	}
 	return x86_task_switch(v, selector, reason, has_error, error);
@@ -408,7 +408,7 @@ static int unknown_exit(struct svm_vcpu *s)
 	if (s->vmcb->control.exit_code == (u32)SVM_EXIT_ERR)
 		return failed_entry(s);
 	pr_err_ratelimited("keel: unexpected SVM exit %#x\n", s->vmcb->control.exit_code);
-	return x86_internal_error(&s->x86, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+	return keel_internal_error(&s->x86.core, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
 				  ARRAY_SIZE(data), data);
 }
 
