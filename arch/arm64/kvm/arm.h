@@ -10,6 +10,7 @@
 #include <asm/kvm_arm.h>
 #include <asm/ptrace.h>
 #include <asm/sysreg.h>
+#include <keel/device_attr.h>
 #include <keel/fault.h>
 #include <keel/ioctl.h>
 #include <keel/vcpu.h>
@@ -152,7 +153,7 @@ struct arm_vm {
 /* Requests of arm64. */
 enum {
 	ARM_REQ_RESET = KEEL_REQ_ARCH,	/* PSCI CPU_ON: arm_power_reset_pending() */
-	ARM_REQ_SLEEP,			/* power.state has changed: look before the next entry */
+	ARM_REQ_SLEEP,			/* core.mp_state has changed: look before the next entry */
 	ARM_REQ_STEAL,			/* stolen time is to be written (pvtime.c) */
 	ARM_REQ_IRQ,			/* interrupts have changed: leave guest mode, nothing more */
 	ARM_REQ_VGIC,			/* for vgic.c */
@@ -185,6 +186,7 @@ enum {
  * @fp_ready: the host's own are saved, so the CPU's may be used as long as the vCPU stays loaded
  * @power: on, off, halted
  * @timer_gen: &struct arm_vm_timer.gen when @timer was last looked at
+ * @timers_owned: the timers have their interrupts of @vgic
  * @user_levels: of the timers' lines, as user space knows them where it has the GIC
  */
 struct arm_vcpu {
@@ -215,6 +217,7 @@ struct arm_vcpu {
 	struct vgic_vcpu vgic;
 	struct arm_timer timer[ARM_NR_TIMERS];
 	unsigned int timer_gen;
+	bool timers_owned;
 	u64 user_levels;
 	struct arm_pvtime pvtime;
 
@@ -316,6 +319,9 @@ extern const unsigned int arm_nr_caps;
 
 /* ioctl.c */
 extern const struct keel_ioctl_table arm_vm_ioctls, arm_vcpu_ioctls;
+extern const struct keel_vm_attr arm_vm_attrs[];
+extern const struct keel_vcpu_attr arm_vcpu_attrs[];
+extern const unsigned int arm_nr_vm_attrs, arm_nr_vcpu_attrs;
 
 /* vmid.c */
 extern const struct keel_s2_hooks arm_s2_hooks;

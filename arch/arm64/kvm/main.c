@@ -44,13 +44,16 @@ static int cpu_enable(void)
 {
 	int r = arm_switch->cpu_enable();
 
-	if (!r)
-		vgic_cpu_enable();
-	return r;
+	if (r)
+		return r;
+	vgic_cpu_enable();
+	arm_timer_cpu_enable();
+	return 0;
 }
 
 static void cpu_disable(void)
 {
+	arm_timer_cpu_disable();
 	vgic_cpu_disable();
 	arm_switch->cpu_disable();
 }
@@ -94,6 +97,8 @@ static const struct keel_arch_ops arm_ops = {
 	.in_kernel = arm_in_kernel,
 	.s2_flush = arm_s2_flush,
 	.page_mapped = arm_page_mapped,
+	.mp_states = ARM_MP_STATES,
+	.mp_state_set = arm_mp_state_set,
 	.irq_route_set = vgic_route_set,
 	.irq_set_atomic = vgic_irq_set_atomic,
 	.irqchip_ready = vgic_irqchip_ready,
@@ -122,16 +127,26 @@ static int __init arm_module_init(void)
 	r = vgic_probe();
 	if (r)
 		goto err_vmid;
+	r = arm_timer_probe();
+	if (r)
+		goto err_vgic;
+	arm_workaround_probe();
 	ops.name = arm_switch->name;
 	ops.caps = arm_caps;
 	ops.nr_caps = arm_nr_caps;
 	ops.vm_ioctls = arm_vm_ioctls;
 	ops.vcpu_ioctls = arm_vcpu_ioctls;
+	ops.vm_attrs = arm_vm_attrs;
+	ops.nr_vm_attrs = arm_nr_vm_attrs;
+	ops.vcpu_attrs = arm_vcpu_attrs;
+	ops.nr_vcpu_attrs = arm_nr_vcpu_attrs;
 	r = keel_init(&ops);
 	if (r)
-		goto err_vgic;
+		goto err_timer;
 	return 0;
 
+err_timer:
+	arm_timer_remove();
 err_vgic:
 	vgic_remove();
 err_vmid:
@@ -142,6 +157,7 @@ err_vmid:
 static void __exit arm_module_exit(void)
 {
 	keel_exit();
+	arm_timer_remove();
 	vgic_remove();
 	arm_vmid_teardown();
 }

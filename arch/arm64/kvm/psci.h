@@ -8,19 +8,16 @@
 struct arm_vcpu;
 struct arm_vm;
 struct keel_vcpu;
-struct kvm_mp_state;
 
 /**
  * struct arm_power - power state of a vCPU
- * @lock: of the rest, but for what is the vCPU's own
- * @state: KVM_MP_STATE_RUNNABLE, _STOPPED or _SUSPENDED
+ * @lock: of @start, and of changes of core.mp_state (RUNNABLE, STOPPED or SUSPENDED) by other vCPUs
  * @start: what CPU_ON asked for, valid with ARM_REQ_RESET
  * @halted: waits for an interrupt (WFI, CPU_SUSPEND). Its own
  * @deadline: of WFIT: virtual count at which the wait ends, ~0: none. Its own
  */
 struct arm_power {
 	spinlock_t lock;
-	u32 state;
 	struct {
 		u64 pc, x0;
 		bool big_endian;
@@ -51,7 +48,8 @@ int arm_psci_call(struct arm_vcpu *v, u32 fn, u64 *ret);
 
 /* --- power.c --- */
 
-/** arm_power_init - at KVM_ARM_VCPU_INIT (and creation). @off: KVM_ARM_VCPU_POWER_OFF. */
+void arm_power_create(struct arm_vcpu *v);
+/** arm_power_init - at KVM_ARM_VCPU_INIT. @off: KVM_ARM_VCPU_POWER_OFF. */
 void arm_power_init(struct arm_vcpu *v, bool off);
 /** arm_power_off - stop the vCPU, by itself or (system events) by another. */
 void arm_power_off(struct arm_vcpu *v);
@@ -60,16 +58,14 @@ void arm_power_off(struct arm_vcpu *v);
  * Return: false: it is on already.
  */
 bool arm_power_on(struct arm_vcpu *target, u64 pc, u64 x0, bool big_endian);
-/**
- * arm_power_reset_pending - carry out a reset that CPU_ON has asked for
- * For ARM_REQ_RESET, and before user space looks at or changes registers. The vCPU is loaded.
- */
+/** arm_power_start - ARM_REQ_RESET: carry out what CPU_ON asked for. The vCPU is loaded. */
+void arm_power_start(struct arm_vcpu *v);
+/** arm_power_reset_pending - the same, if need be, before user space looks at registers or changes them. */
 void arm_power_reset_pending(struct arm_vcpu *v);
+/** arm_power_changed - ARM_REQ_SLEEP: the state may have changed since the run loop looked. */
+void arm_power_changed(struct arm_vcpu *v);
 /** arm_system_event - KVM_EXIT_SYSTEM_EVENT. */
 void arm_system_event(struct arm_vcpu *v, u32 type, u64 flags);
-
-void arm_get_mp_state(struct arm_vcpu *v, struct kvm_mp_state *mp);
-int arm_set_mp_state(struct arm_vcpu *v, const struct kvm_mp_state *mp);
 
 /** arm_halt - wait for an interrupt, from the next round of the run loop on. */
 void arm_halt(struct arm_vcpu *v, u64 deadline);
@@ -77,6 +73,9 @@ void arm_halt(struct arm_vcpu *v, u64 deadline);
 int arm_handle_wfx(struct arm_vcpu *v);
 
 /* Members of struct keel_arch_ops. */
+#define ARM_MP_STATES	(BIT(KVM_MP_STATE_RUNNABLE) | BIT(KVM_MP_STATE_STOPPED) | \
+			 BIT(KVM_MP_STATE_SUSPENDED))
+int arm_mp_state_set(struct keel_vcpu *vcpu, u32 *state);
 bool arm_runnable(struct keel_vcpu *vcpu);
 bool arm_wakeup(struct keel_vcpu *vcpu);
 int arm_unhalt(struct keel_vcpu *vcpu);

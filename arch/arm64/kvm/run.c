@@ -14,9 +14,10 @@ int arm_run_begin(struct keel_vcpu *vcpu)
 	if (unlikely(!v->ran)) {
 		int r = vgic_first_run(v);
 
+		if (!r)
+			r = arm_timer_first_run(v);
 		if (r)
 			return r;
-		set_bit(ARM_VM_RAN, &arm_vm_of(v)->flags);
 		v->ran = true;
 	}
 	arm_debug_run_begin(v);
@@ -25,17 +26,28 @@ int arm_run_begin(struct keel_vcpu *vcpu)
 
 void arm_run_end(struct keel_vcpu *vcpu)
 {
-	arm_debug_run_end(to_arm_vcpu(vcpu));
+	struct arm_vcpu *v = to_arm_vcpu(vcpu);
+
+	arm_debug_run_end(v);
+	arm_timer_run_end(v);
 }
 
 int arm_requests(struct keel_vcpu *vcpu, unsigned long pending)
 {
+	struct arm_vcpu *v = to_arm_vcpu(vcpu);
+
+	if (pending & BIT(ARM_REQ_RESET))
+		arm_power_start(v);
+	if (pending & BIT(ARM_REQ_SLEEP))
+		arm_power_changed(v);
+	if (pending & BIT(ARM_REQ_STEAL))
+		arm_pvtime_update(v);
 	return 1;
 }
 
 int arm_prepare(struct keel_vcpu *vcpu)
 {
-	return 1;
+	return arm_timer_prepare(to_arm_vcpu(vcpu));
 }
 
 void arm_cancel(struct keel_vcpu *vcpu)

@@ -10,6 +10,7 @@
 struct arm_vcpu;
 struct arm_vm;
 struct keel_vcpu;
+struct keel_vm;
 
 enum arm_timer_nr { ARM_TIMER_VIRT, ARM_TIMER_PHYS, ARM_NR_TIMERS };
 
@@ -63,6 +64,7 @@ void arm_timer_vcpu_destroy(struct arm_vcpu *v);
 void arm_timer_reset(struct arm_vcpu *v);
 /**
  * arm_timer_first_run - before a vCPU's first entry, after vgic_first_run(). May sleep
+ * Sets ARM_VM_RAN, under core.lock: what is not to change after the first run does not change meanwhile.
  * Return: 0, or -EINVAL: both timers have the same interrupt, or somebody else has it.
  */
 int arm_timer_first_run(struct arm_vcpu *v);
@@ -102,9 +104,8 @@ u64 arm_timer_count(struct arm_vcpu *v, enum arm_timer_nr nr);
 /* What KVM_GET_ONE_REG knows of the timers; for the table of onereg.c. */
 extern const struct keel_reg_table arm_timer_regs;
 
-struct kvm_arm_counter_offset;
 /** arm_set_counter_offset - KVM_ARM_SET_COUNTER_OFFSET: 0, -EINVAL, -EBUSY a vCPU is in use. */
-int arm_set_counter_offset(struct arm_vm *vm, const struct kvm_arm_counter_offset *arg);
+long arm_set_counter_offset(struct keel_vm *vm, void *data);
 
 /* KVM_ARM_VCPU_TIMER_CTRL: rows of the vCPU's attributes. */
 int arm_timer_get_vppi(struct keel_vcpu *vcpu, u64 *val);

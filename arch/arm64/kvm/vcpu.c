@@ -25,12 +25,18 @@ int arm_vcpu_create(struct keel_vcpu *vcpu)
 	/* 16 in a cluster: as many as an SGI can name at once. */
 	v->ctxt.sys[ARM_MPIDR_EL1] = BIT(31) | (id & 0xf) | ((id >> 4) & 0xff) << 8 |
 				     ((id >> 12) & 0xff) << 16;
+	arm_power_create(v);
+	arm_timer_vcpu_create(v);
+	arm_pvtime_create(v);
 	return vgic_vcpu_create(v);
 }
 
 void arm_vcpu_destroy(struct keel_vcpu *vcpu)
 {
-	vgic_vcpu_destroy(to_arm_vcpu(vcpu));
+	struct arm_vcpu *v = to_arm_vcpu(vcpu);
+
+	arm_timer_vcpu_destroy(v);
+	vgic_vcpu_destroy(v);
 }
 
 static u64 reset_hcr(const struct arm_vcpu *v)
@@ -81,6 +87,7 @@ void arm_vcpu_reset(struct arm_vcpu *v)
 	if (loaded)
 		arm_vcpu_load(&v->core, smp_processor_id());
 	preempt_enable();
+	arm_timer_reset(v);
 }
 
 void arm_vcpu_load(struct keel_vcpu *vcpu, int cpu)
@@ -104,6 +111,8 @@ void arm_vcpu_load(struct keel_vcpu *vcpu, int cpu)
 		v->hcr |= HCR_TWE;
 	arm_switch->load(v);
 	vgic_load(v);
+	arm_timer_load(v);
+	arm_pvtime_load(v);
 	v->loaded = true;
 }
 
@@ -111,6 +120,7 @@ void arm_vcpu_put(struct keel_vcpu *vcpu)
 {
 	struct arm_vcpu *v = to_arm_vcpu(vcpu);
 
+	arm_timer_put(v);
 	vgic_put(v);
 	arm_switch->put(v);
 	v->loaded = false;

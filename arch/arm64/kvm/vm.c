@@ -69,15 +69,23 @@ int arm_vm_init(struct keel_vm *core, unsigned long type)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
 		*per_cpu_ptr(vm->last_ran, cpu) = -1;
+	r = arm_smccc_vm_init(vm);
+	if (r)
+		goto err_percpu;
 	r = keel_s2_init(&core->s2[0], &params);
-	if (r) {
-		free_percpu(vm->last_ran);
-		return r;
-	}
+	if (r)
+		goto err_smccc;
 	vm->vtcr = make_vtcr(&core->s2[0]);
 	arm_idregs_vm_init(vm);
 	vgic_vm_init(vm);
+	arm_timer_vm_init(vm);
 	return 0;
+
+err_smccc:
+	arm_smccc_vm_destroy(vm);
+err_percpu:
+	free_percpu(vm->last_ran);
+	return r;
 }
 
 void arm_vm_destroy(struct keel_vm *core)
@@ -85,6 +93,7 @@ void arm_vm_destroy(struct keel_vm *core)
 	struct arm_vm *vm = to_arm_vm(core);
 
 	vgic_vm_destroy(vm);
+	arm_smccc_vm_destroy(vm);
 	free_percpu(vm->last_ran);
 }
 

@@ -185,6 +185,17 @@ int vgic_set_irq(struct arm_vm *vm, struct arm_vcpu *v, u32 intid, bool level)
 	return level && !was;
 }
 
+void vgic_forward_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq)
+{
+	struct vgic_irq *irq = &v->vgic.irq[intid];
+	struct vgic_queue *q;
+	unsigned long flags;
+
+	q = vgic_lock(irq, &flags);
+	irq->hwirq = hwirq;
+	vgic_unlock(irq, q, flags, false);
+}
+
 int vgic_own_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq)
 {
 	struct vgic_irq *irq = &v->vgic.irq[intid];

@@ -169,6 +169,7 @@ int vgic_set_irq(struct arm_vm *vm, struct arm_vcpu *v, u32 intid, bool level);
  * Return: 0, or -EEXIST somebody does.
  */
 int vgic_own_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq);
+void vgic_forward_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq);
 /** vgic_ppi_in_flight - is a PPI pending or active, as far as memory knows? The vCPU's thread. */
 bool vgic_ppi_in_flight(struct arm_vcpu *v, u32 intid);
 
