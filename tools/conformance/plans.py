@@ -70,4 +70,27 @@ X86 = Plan(
     excluded=("x86_64/nx_huge_pages_test",),
 )
 
-PLANS = {"svm": X86}
+ARM64 = Plan(
+    required="""
+        aarch64/debug-exceptions aarch64/hypercalls aarch64/no-vgic-v3 aarch64/psci_test aarch64/smccc_filter
+        aarch64/vgic_irq arch_timer coalesced_io_test demand_paging_test dirty_log_perf_test guest_print_test
+        kvm_binary_stats_test kvm_create_max_vcpus kvm_page_table_test memslot_perf_test steal_time
+        """,
+    arguments={
+        "access_tracking_perf_test": "-b 16M -v 1",
+        # microseconds that a timer may be late
+        "arch_timer": "-e 100000",
+        "demand_paging_test": "-b 8M -v 2",
+        "dirty_log_perf_test": "-i 2 -b 8M",
+        "dirty_log_test": "-i 3 -I 5 -M dirty-ring",
+        # guests with 48 bits of addresses and 4K pages only
+        "kvm_page_table_test": "-m 3 -b 8M -v 2",
+        "memslot_modification_stress_test": "-i 3 -b 16M -v 1",
+        # mapping alone: the other parts touch much memory against a clock
+        "memslot_perf_test": "-l 1 -s 32 -f 0 -e 1",
+    },
+    parameters={},
+    seconds={"aarch64/page_fault_test": 60, "rseq_test": 60},
+)
+
+PLANS = {"svm": X86, "arm64-vhe": ARM64}
