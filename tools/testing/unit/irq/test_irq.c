@@ -323,10 +323,37 @@ static void test_msi(void)
 	teardown();
 }
 
+static void test_default(void)
+{
+	static const struct keel_irq_wires wires[] = {
+		{ .gsi = 2, .irqchip = 1, .pin = 3, .pins = 4 },
+		{ .gsi = 5, .irqchip = 2, .pins = PINS },
+	};
+
+	setup();
+	check(!keel_default_routing(&vm, wires, ARRAY_SIZE(wires)));
+	check(keel_set_irq(&vm, 0, 1, 1, false) == -EINVAL);
+	nr_calls = 0;
+	keel_set_irq(&vm, 0, 5, 1, false);	/* the fourth wire of one, the first of the other */
+	check(nr_calls == 2);
+	for (unsigned int i = 0; i < nr_calls; i++)
+		check(calls[i].route.chip.irqchip == 1 ? calls[i].route.chip.pin == 6 :
+		      calls[i].route.chip.irqchip == 2 && !calls[i].route.chip.pin);
+	nr_calls = 0;
+	keel_set_irq(&vm, 0, 5 + PINS - 1, 1, false);
+	check(nr_calls == 1 && calls[0].route.chip.pin == PINS - 1);
+	check(keel_set_irq(&vm, 0, 5 + PINS, 1, false) == -EINVAL);
+	shim_fail_alloc = 1;
+	check(keel_default_routing(&vm, wires, 1) == -ENOMEM);
+	shim_fail_alloc = 0;
+	teardown();
+}
+
 int main(void)
 {
 	tap_test("random tables", test_random);
 	tap_test("what an entry may say", test_entries);
 	tap_test("messages from user space", test_msi);
+	tap_test("default routing", test_default);
 	return tap_done();
 }
