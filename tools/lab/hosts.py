@@ -73,6 +73,7 @@ class Qemu(Host):
 class QemuX86(Qemu):
     """An x86 host, booted by PVH from the uncompressed kernel."""
 
+    steady_cpus = 1
     machine = "q35"
 
     def setup(self):
