@@ -108,7 +108,7 @@ static int addr_attr(struct arm_vm *vm, u64 attr, bool write, u64 *val)
 	case KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION:
 		return write ? set_region(vm, *val) : get_region(vm, val);
 	default:
-		return -ENODEV;		/* as Linux's KVM; KVM_HAS_DEVICE_ATTR says -ENXIO */
+		return -ENXIO;
 	}
 }
 

@@ -32,11 +32,14 @@ void vgic_vm_destroy(struct arm_vm *vm)
 	kvfree(vm->vgic.spi);
 }
 
+/* core.lock held. Return: 0, or -EBUSY the GIC is initialized. */
 int vgic_vcpu_create(struct arm_vcpu *v)
 {
 	struct vgic_vcpu *vgic = &v->vgic;
 	unsigned int i;
 
+	if (vgic_ready(arm_vm_of(v)))
+		return -EBUSY;
 	vgic_queue_init(&vgic->q, v);
 	for (i = 0; i < VGIC_NR_PRIVATE; i++)
 		vgic_irq_init(&vgic->irq[i], &vgic->q, i);
