@@ -8,6 +8,7 @@
  * @bits: of each interrupt: 1, 2 or 8
  * @ones: only bits that are written as 1 do something
  * @live: what a list register of a running vCPU holds matters to who reads it
+ * @member: the byte of struct vgic_irq that is its value; 0: @get says it
  * @get: its value
  * @set: lock held. True: a vCPU that is in the guest with it now must not go on so
  *
@@ -17,6 +18,7 @@ struct vgic_field {
 	u16 offset;
 	u8 bits;
 	bool ones, live;
+	u8 member;
 	u32 (*get)(const struct vgic_irq *irq, bool user);
 	bool (*set)(struct vgic_irq *irq, u32 val, bool user);
 };
@@ -26,22 +28,12 @@ static bool in_lr(const struct vgic_irq *irq, u8 state)
 	return READ_ONCE(irq->in_lr) & state;
 }
 
-static u32 get_group(const struct vgic_irq *irq, bool user)
-{
-	return irq->group1;
-}
-
 static bool set_group(struct vgic_irq *irq, u32 val, bool user)
 {
 	bool changed = irq->group1 != val;
 
 	irq->group1 = val;
 	return changed && in_lr(irq, VGIC_PENDING);
-}
-
-static u32 get_enabled(const struct vgic_irq *irq, bool user)
-{
-	return irq->enabled;
 }
 
 static bool set_enabled(struct vgic_irq *irq, u32 val, bool user)
@@ -85,11 +77,6 @@ static u32 get_clear_pending(const struct vgic_irq *irq, bool user)
 	return user ? 0 : get_pending(irq, false);
 }
 
-static u32 get_active(const struct vgic_irq *irq, bool user)
-{
-	return irq->active;
-}
-
 static bool set_active(struct vgic_irq *irq, u32 val, bool user)
 {
 	return vgic_irq_set_active(irq);
@@ -98,11 +85,6 @@ static bool set_active(struct vgic_irq *irq, u32 val, bool user)
 static bool clear_active(struct vgic_irq *irq, u32 val, bool user)
 {
 	return vgic_irq_clear_active(irq);
-}
-
-static u32 get_priority(const struct vgic_irq *irq, bool user)
-{
-	return irq->priority;
 }
 
 static bool set_priority(struct vgic_irq *irq, u32 val, bool user)
@@ -137,58 +119,73 @@ static bool set_line(struct vgic_irq *irq, u32 val, bool user)
 const struct vgic_field vgic_line_field = { .bits = 1, .get = get_line, .set = set_line };
 
 /* As many bytes as 1024 interrupts have: one row each, sorted. */
+#define MEMBER(name)	.member = offsetof(struct vgic_irq, name)
 static const struct vgic_field fields[] = {
-	{ GICD_IGROUPR, 1, false, false, get_group, set_group },
-	{ GICD_ISENABLER, 1, true, false, get_enabled, set_enabled },
-	{ GICD_ICENABLER, 1, true, false, get_enabled, clear_enabled },
-	{ GICD_ISPENDR, 1, true, true, get_pending, set_pending },
-	{ GICD_ICPENDR, 1, true, true, get_clear_pending, clear_pending },
-	{ GICD_ISACTIVER, 1, true, true, get_active, set_active },
-	{ GICD_ICACTIVER, 1, true, true, get_active, clear_active },
-	{ GICD_IPRIORITYR, 8, false, false, get_priority, set_priority },
-	{ GICD_ITARGETSR, 8, false, false, get_nothing, NULL },
-	{ GICD_ICFGR, 2, false, false, get_trigger, set_trigger },
-	{ GICD_IGRPMODR, 1, false, false, get_nothing, NULL },
-	{ GICD_NSACR, 2, false, false, get_nothing, NULL },
+	{ GICD_IGROUPR, 1, MEMBER(group1), .set = set_group },
+	{ GICD_ISENABLER, 1, .ones = true, MEMBER(enabled), .set = set_enabled },
+	{ GICD_ICENABLER, 1, .ones = true, MEMBER(enabled), .set = clear_enabled },
+	{ GICD_ISPENDR, 1, .ones = true, .live = true, .get = get_pending, .set = set_pending },
+	{ GICD_ICPENDR, 1, .ones = true, .live = true, .get = get_clear_pending, .set = clear_pending },
+	{ GICD_ISACTIVER, 1, .ones = true, .live = true, MEMBER(active), .set = set_active },
+	{ GICD_ICACTIVER, 1, .ones = true, .live = true, MEMBER(active), .set = clear_active },
+	{ GICD_IPRIORITYR, 8, MEMBER(priority), .set = set_priority },
+	{ GICD_ITARGETSR, 8, .get = get_nothing },
+	{ GICD_ICFGR, 2, .get = get_trigger, .set = set_trigger },
+	{ GICD_IGRPMODR, 1, .get = get_nothing },
+	{ GICD_NSACR, 2, .get = get_nothing },
 };
 
-/* Private interrupts are the redistributors', all others the distributor's. */
-static struct vgic_irq *irq_of(const struct vgic_access *a, u32 intid)
+/*
+ * Those that there are of *@nr from @first on: private interrupts are the redistributors', all others the
+ * distributor's.
+ */
+static struct vgic_irq *irqs_of(const struct vgic_access *a, u32 first, unsigned int *nr)
 {
-	return !a->redist == (intid >= VGIC_NR_PRIVATE) ? vgic_find(a->vm, a->redist, intid) : NULL;
+	struct vgic_irq *irq = NULL;
+
+	if (!a->redist == (first >= VGIC_NR_PRIVATE))
+		irq = vgic_find(a->vm, a->redist, first);
+	if (!irq)
+		*nr = 0;
+	else if (first >= VGIC_NR_PRIVATE)
+		*nr = min3(*nr, a->vm->vgic.nr_irqs - first, VGIC_NR_INTIDS - first);
+	return irq;
 }
 
 /*
  * What the guest did with an interrupt in a list register is known when that vCPU leaves the guest. The one
  * that asks has; if another has it now, wait.
  */
-static bool elsewhere(const struct vgic_access *a, u32 first, unsigned int nr)
+static void wait_if_elsewhere(const struct vgic_access *a, const struct vgic_irq *irq,
+			      unsigned int nr)
 {
-	const struct vgic_irq *irq;
-	unsigned int i;
+	u8 in_lrs = 0;
 
-	for (i = 0; i < nr; i++) {
-		irq = irq_of(a, first + i);
-		if (irq && READ_ONCE(irq->in_lr))
-			return true;
-	}
-	return false;
+	while (nr--)
+		in_lrs |= READ_ONCE(irq++->in_lr);
+	if (in_lrs)
+		vgic_wait_exits(a->vm);
 }
 
 void vgic_read_fields(const struct vgic_access *a, const struct vgic_field *f, u32 first,
 		      unsigned int nr, u64 *val)
 {
-	const struct vgic_irq *irq;
-	unsigned int i;
+	const struct vgic_irq *irq = irqs_of(a, first, &nr);
+	const u8 *value = (const u8 *)(irq + nr) + f->member;
+	u64 sum = 0;
 
-	if (f->live && !a->user && elsewhere(a, first, nr))
-		vgic_wait_exits(a->vm);
-	*val = 0;
-	for (i = 0; i < nr; i++) {
-		irq = irq_of(a, first + i);
-		if (irq)
-			*val |= (u64)f->get(irq, a->user) << i * f->bits;
+	if (f->live && !a->user)
+		wait_if_elsewhere(a, irq, nr);
+	if (f->member) {
+		/* The usual case is one bit: a constant shift is free. */
+		for (; nr && f->bits == 1; nr--)
+			sum = sum << 1 | *(value -= sizeof(*irq));
+		for (; nr; nr--)
+			sum = sum << f->bits | *(value -= sizeof(*irq));
 	}
+	for (; nr; nr--)
+		sum = sum << f->bits | f->get(&irq[nr - 1], a->user);
+	*val = sum;
 }
 
 void vgic_write_fields(const struct vgic_access *a, const struct vgic_field *f, u32 first,
@@ -196,16 +193,14 @@ void vgic_write_fields(const struct vgic_access *a, const struct vgic_field *f, 
 {
 	/* User space restores the latches, those that are down too. */
 	bool ones = f->ones && !(a->user && f->set == set_pending), wait = false;
+	struct vgic_irq *irq = irqs_of(a, first, &nr);
 	struct vgic_queue *q;
-	struct vgic_irq *irq;
 	unsigned long flags;
-	unsigned int i;
 	u32 field;
 
-	for (i = 0; i < nr; i++) {
-		field = val >> i * f->bits & GENMASK(f->bits - 1, 0);
-		irq = irq_of(a, first + i);
-		if (!irq || (ones && !field))
+	for (; nr; nr--, irq++, val >>= f->bits) {
+		field = val & GENMASK(f->bits - 1, 0);
+		if (ones && !field)
 			continue;
 		q = vgic_lock(irq, &flags);
 		wait |= f->set(irq, field, a->user);
