@@ -33,10 +33,7 @@ int arm_vcpu_create(struct keel_vcpu *vcpu)
 
 void arm_vcpu_destroy(struct keel_vcpu *vcpu)
 {
-	struct arm_vcpu *v = to_arm_vcpu(vcpu);
-
-	arm_timer_vcpu_destroy(v);
-	vgic_vcpu_destroy(v);
+	arm_timer_vcpu_destroy(to_arm_vcpu(vcpu));
 }
 
 static u64 reset_hcr(const struct arm_vcpu *v)

@@ -46,11 +46,6 @@ int vgic_vcpu_create(struct arm_vcpu *v)
 	return 0;
 }
 
-/* Nobody drives an interrupt any more: neither devices nor other vCPUs. */
-void vgic_vcpu_destroy(struct arm_vcpu *v)
-{
-}
-
 /* core.lock held. As INIT may be called at any time after the last vCPU, SPIs are routed to vCPU 0.0.0.0. */
 static int make_spis(struct arm_vm *vm)
 {

@@ -213,10 +213,3 @@ int vgic_own_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq)
 	vgic_unlock(irq, q, flags, false);
 	return r;
 }
-
-bool vgic_ppi_in_flight(struct arm_vcpu *v, u32 intid)
-{
-	const struct vgic_irq *irq = &v->vgic.irq[intid];
-
-	return READ_ONCE(irq->active) || vgic_irq_pending(irq);
-}

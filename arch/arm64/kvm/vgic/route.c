@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ways into the GIC from outside: KVM_IRQ_LINE, and routes, of which GSI n leads to SPI 32 + n. */
-#include <linux/bitfield.h>
-#include <linux/slab.h>
 #include <keel/irq.h>
 #include "irq.h"
 
@@ -114,19 +112,9 @@ bool vgic_irqchip_ready(struct keel_vm *vm)
 
 int vgic_default_routes(struct arm_vm *vm)
 {
-	u32 nr = min_t(u32, vm->vgic.nr_irqs, VGIC_NR_INTIDS) - VGIC_NR_PRIVATE, i;
-	struct kvm_irq_routing_entry *entries;
-	int r;
+	struct keel_irq_wires wires = {
+		.pins = min_t(u32, vm->vgic.nr_irqs, VGIC_NR_INTIDS) - VGIC_NR_PRIVATE,
+	};
 
-	entries = kvcalloc(nr, sizeof(*entries), GFP_KERNEL);
-	if (!entries)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		entries[i].gsi = i;
-		entries[i].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[i].u.irqchip.pin = i;
-	}
-	r = keel_set_routing(&vm->core, entries, nr, 0);
-	kvfree(entries);
-	return r;
+	return keel_default_routing(&vm->core, &wires, 1);
 }

@@ -114,7 +114,6 @@ void vgic_cpu_disable(void);
 void vgic_vm_init(struct arm_vm *vm);
 void vgic_vm_destroy(struct arm_vm *vm);
 int vgic_vcpu_create(struct arm_vcpu *v);
-void vgic_vcpu_destroy(struct arm_vcpu *v);
 /** vgic_present - was a GIC made for the VM? Without one ICC registers are undefined. */
 bool vgic_present(const struct arm_vm *vm);
 /** vgic_ready - is it initialized? No vCPU may be created any more, and interrupts can be driven. */
@@ -169,9 +168,8 @@ int vgic_set_irq(struct arm_vm *vm, struct arm_vcpu *v, u32 intid, bool level);
  * Return: 0, or -EEXIST somebody does.
  */
 int vgic_own_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq);
+/** vgic_forward_ppi - a change of what vgic_own_ppi() was told of @hwirq. */
 void vgic_forward_ppi(struct arm_vcpu *v, u32 intid, u32 hwirq);
-/** vgic_ppi_in_flight - is a PPI pending or active, as far as memory knows? The vCPU's thread. */
-bool vgic_ppi_in_flight(struct arm_vcpu *v, u32 intid);
 
 /* sgi.c, sysreg.c */
 /**
