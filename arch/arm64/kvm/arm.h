@@ -154,7 +154,6 @@ struct arm_vm {
 enum {
 	ARM_REQ_RESET = KEEL_REQ_ARCH,	/* PSCI CPU_ON: arm_power_reset_pending() */
 	ARM_REQ_SLEEP,			/* core.mp_state has changed: look before the next entry */
-	ARM_REQ_STEAL,			/* stolen time is to be written (pvtime.c) */
 	ARM_REQ_IRQ,			/* interrupts have changed: leave guest mode, nothing more */
 	ARM_REQ_VGIC,			/* for vgic.c */
 };
@@ -273,6 +272,15 @@ static inline void arm_timer_sync(struct arm_vcpu *v)
 {
 	if (unlikely(v->timer[ARM_TIMER_VIRT].level | v->timer[ARM_TIMER_PHYS].level))
 		arm_timer_resample(v);
+}
+
+/*
+ * Before an entry, interrupts on: without a GIC in the kernel user space has to be told first when a timer's line
+ * has changed. 1 enter, -EINTR.
+ */
+static inline int arm_timer_prepare(struct arm_vcpu *v)
+{
+	return likely(READ_ONCE(arm_vm_of(v)->vgic.present)) || !arm_timer_pending(v) ? 1 : -EINTR;
 }
 
 /* The affinity fields of MPIDR_EL1. */

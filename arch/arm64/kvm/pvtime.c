@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Stolen time (DEN0057): how long a vCPU could not run although it wanted to. */
+/* Stolen time as a guest asks for it (DEN0057): the calls, and where user space has put the structure. */
 #include <linux/arm-smccc.h>
-#include <linux/kernel_stat.h>
-#include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <asm/pvclock-abi.h>
 #include "arm.h"
@@ -30,37 +28,13 @@ u64 arm_pvtime_features(struct arm_vcpu *v, u32 fn)
 u64 arm_pvtime_st(struct arm_vcpu *v)
 {
 	const struct pvclock_vcpu_stolen_time fresh = {};	/* revision 0, attributes 0 */
-	struct arm_pvtime *p = &v->pvtime;
+	u64 ipa = v->pvtime.ipa;
 
-	if (p->ipa == ARM_PVTIME_NONE ||
-	    keel_gcache_init(&v->core, &p->area, p->ipa, sizeof(fresh)) ||
-	    keel_gcache_write(&v->core, &p->area, &fresh, 0, sizeof(fresh)))
+	if (ipa == ARM_PVTIME_NONE || keel_write_guest(&v->core, ipa, &fresh, sizeof(fresh)) ||
+	    keel_steal_start(&v->core, ipa, sizeof(fresh),
+			     offsetof(struct pvclock_vcpu_stolen_time, stolen_time), -1))
 		return SMCCC_RET_NOT_SUPPORTED;
-	p->last = current->sched_info.run_delay;
-	return p->ipa;
-}
-
-void arm_pvtime_load(struct arm_vcpu *v)
-{
-	if (v->pvtime.ipa != ARM_PVTIME_NONE && v->pvtime.last != current->sched_info.run_delay)
-		keel_request(&v->core, ARM_REQ_STEAL);
-}
-
-void arm_pvtime_update(struct arm_vcpu *v)
-{
-	const unsigned int at = offsetof(struct pvclock_vcpu_stolen_time, stolen_time);
-	u64 delay = current->sched_info.run_delay, before = v->pvtime.last;
-	struct keel_gcache *area = &v->pvtime.area;
-	__le64 stolen;
-
-	v->pvtime.last = delay;
-	/* Nobody has asked where it is yet; or another thread runs the vCPU now. */
-	if (!area->len || delay <= before)
-		return;
-	if (keel_gcache_read(&v->core, area, &stolen, at, sizeof(stolen)))
-		return;
-	stolen = cpu_to_le64(le64_to_cpu(stolen) + delay - before);
-	keel_gcache_write(&v->core, area, &stolen, at, sizeof(stolen));
+	return ipa;
 }
 
 /* --- KVM_ARM_VCPU_PVTIME_CTRL ----------------------------------------------------------------- */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Stolen time (DEN0057): how long a vCPU could not run although it wanted to. */
+/* Stolen time as a guest asks for it (DEN0057); steal.h has the rest. */
 #ifndef KEEL_ARM_PVTIME_H
 #define KEEL_ARM_PVTIME_H
 
 #include <linux/types.h>
-#include <keel/guest_mem.h>
 
 struct arm_vcpu;
 struct keel_vcpu;
@@ -12,15 +11,11 @@ struct keel_vcpu;
 #define ARM_PVTIME_NONE	(~0ull)
 
 /**
- * struct arm_pvtime - stolen time of a vCPU
- * @ipa: of its structure, or ARM_PVTIME_NONE
- * @area: the structure
- * @last: run delay of the vCPU's thread when it was written last
+ * struct arm_pvtime - where a vCPU's structure is
+ * @ipa: as user space has said, or ARM_PVTIME_NONE
  */
 struct arm_pvtime {
 	u64 ipa;
-	struct keel_gcache area;
-	u64 last;
 };
 
 void arm_pvtime_create(struct arm_vcpu *v);
@@ -28,10 +23,6 @@ void arm_pvtime_create(struct arm_vcpu *v);
 u64 arm_pvtime_features(struct arm_vcpu *v, u32 fn);
 /** arm_pvtime_st - PV_TIME_ST: where the structure is, which starts anew; or NOT_SUPPORTED. */
 u64 arm_pvtime_st(struct arm_vcpu *v);
-/** arm_pvtime_load - is there something new? Preemption off. */
-void arm_pvtime_load(struct arm_vcpu *v);
-/** arm_pvtime_update - ARM_REQ_STEAL. May sleep. */
-void arm_pvtime_update(struct arm_vcpu *v);
 
 /* KVM_ARM_VCPU_PVTIME_CTRL, and KVM_CAP_STEAL_TIME. */
 bool arm_pvtime_visible(struct keel_vcpu *vcpu);

@@ -20,6 +20,8 @@ int arm_run_begin(struct keel_vcpu *vcpu)
 			return r;
 		v->ran = true;
 	}
+	/* A WFI may end at any time; and user space may have changed what the guest is at. */
+	v->power.halted = false;
 	arm_debug_run_begin(v);
 	return 0;
 }
@@ -40,8 +42,6 @@ int arm_requests(struct keel_vcpu *vcpu, unsigned long pending)
 		arm_power_start(v);
 	if (pending & BIT(ARM_REQ_SLEEP))
 		arm_power_changed(v);
-	if (pending & BIT(ARM_REQ_STEAL))
-		arm_pvtime_update(v);
 	return 1;
 }
 

@@ -299,11 +299,6 @@ bool arm_timer_pending(struct arm_vcpu *v)
 	return !vgic_present(arm_vm_of(v)) && user_levels(v) != v->user_levels;
 }
 
-int arm_timer_prepare(struct arm_vcpu *v)
-{
-	return unlikely(arm_timer_pending(v)) ? -EINTR : 1;
-}
-
 void arm_timer_run_end(struct arm_vcpu *v)
 {
 	if (vgic_present(arm_vm_of(v)))

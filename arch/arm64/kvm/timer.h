@@ -75,11 +75,6 @@ void arm_timer_put(struct arm_vcpu *v);
 /** arm_timer_resample - see arm_timer_sync(). */
 void arm_timer_resample(struct arm_vcpu *v);
 
-/**
- * arm_timer_prepare - before an entry, interrupts on: does user space know the lines' levels?
- * Return: 1 enter, -EINTR: it has to be told first (there is no GIC in the kernel).
- */
-int arm_timer_prepare(struct arm_vcpu *v);
 /** arm_timer_run_end - KVM_RUN returns: tell user space the levels. */
 void arm_timer_run_end(struct arm_vcpu *v);
 /** arm_timer_pending - does a timer end the vCPU's halt by itself? No sleep, any thread. */

@@ -109,7 +109,6 @@ void arm_vcpu_load(struct keel_vcpu *vcpu, int cpu)
 	arm_switch->load(v);
 	vgic_load(v);
 	arm_timer_load(v);
-	arm_pvtime_load(v);
 	v->loaded = true;
 }
 

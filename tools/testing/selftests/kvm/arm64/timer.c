@@ -53,6 +53,7 @@ static void arm(bool phys, u64 us_ahead)
 {
 	u64 at = count(phys) + us(us_ahead);
 
+	set_ctl(phys, 0);	/* it might expire between the two */
 	WRITE(deadline[read_sys(tpidr_el1)], at);
 	set_cval(phys, at);
 	set_ctl(phys, CTL_ENABLE);
