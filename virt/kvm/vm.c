@@ -195,9 +195,16 @@ static long ioeventfd(struct keel_vm *vm, void *args)
 	return keel_ioeventfd(vm, args);
 }
 
-static long signal_msi(struct keel_vm *vm, void *msi)
+static long signal_msi(struct keel_vm *vm, void *arg)
 {
-	return keel_signal_msi(vm, msi);
+	struct kvm_msi msi;
+
+	/* Before its argument is looked at: where nothing takes messages there is no such call. */
+	if (!keel_cap(vm, KVM_CAP_SIGNAL_MSI))
+		return -ENOTTY;
+	if (copy_from_user(&msi, (void __user *)*(unsigned long *)arg, sizeof(msi)))
+		return -EFAULT;
+	return keel_signal_msi(vm, &msi);
 }
 
 static long irq_line(struct keel_vm *vm, void *data)
@@ -294,7 +301,7 @@ static long enable_cap(struct keel_vm *vm, void *data)
 static const struct keel_ioctl core_ioctls[] = {
 	{ KVM_IRQ_LINE, .vm = irq_line },
 	{ KVM_IRQ_LINE_STATUS, .vm = irq_line_status },
-	{ KVM_SIGNAL_MSI, .vm = signal_msi },
+	{ KVM_SIGNAL_MSI, KEEL_IOCTL_VALUE, .vm = signal_msi },
 	{ KVM_CREATE_VCPU, .vm = create_vcpu },
 	{ KVM_CHECK_EXTENSION, .vm = check_extension },
 	{ KVM_ENABLE_CAP, .vm = enable_cap },

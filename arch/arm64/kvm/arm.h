@@ -319,6 +319,7 @@ long arm_vcpu_finalize(struct keel_vcpu *vcpu, void *data);
 unsigned int arm_ipa_bits(void);
 int arm_vm_init(struct keel_vm *core, unsigned long type);
 void arm_vm_destroy(struct keel_vm *core);
+int arm_slot_check(struct keel_vm *vm, const struct keel_memslot *old, const struct keel_memslot *new);
 long arm_preferred_target(struct keel_vm *core, void *data);
 
 /* caps.c */

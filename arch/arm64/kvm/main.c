@@ -77,6 +77,7 @@ static const struct keel_arch_ops arm_ops = {
 	.cpu_disable = cpu_disable,
 	.vm_init = arm_vm_init,
 	.vm_destroy = arm_vm_destroy,
+	.slot_check = arm_slot_check,
 	.vcpu_create = arm_vcpu_create,
 	.vcpu_destroy = arm_vcpu_destroy,
 	.vcpu_load = arm_vcpu_load,

@@ -88,6 +88,14 @@ err_percpu:
 	return r;
 }
 
+/* A slot lies within the guest's physical addresses. */
+int arm_slot_check(struct keel_vm *vm, const struct keel_memslot *old, const struct keel_memslot *new)
+{
+	u64 pages = 1ull << (vm->s2[0].ia_bits - PAGE_SHIFT);
+
+	return new && new->base + new->npages > pages ? -EFAULT : 0;
+}
+
 void arm_vm_destroy(struct keel_vm *core)
 {
 	struct arm_vm *vm = to_arm_vm(core);

@@ -375,7 +375,7 @@ static void guest_tries(u64 arg)
 	GUEST_ASSERT_EQ(CATCH("udf #1", : :), EC_UNKNOWN);
 	GUEST_ASSERT_EQ(CATCH("mrs %0, hcr_el2", : "=r"(v) :), EC_UNKNOWN);
 	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C15_C15_7", : "=r"(v) :), EC_UNKNOWN);
-	GUEST_ASSERT_EQ(CATCH("msr midr_el1, xzr", : :), EC_UNKNOWN);
+	GUEST_ASSERT_EQ(CATCH("msr S3_0_C0_C0_0, xzr", : :), EC_UNKNOWN);
 	/* ID registers of the reserved space read as zero. */
 	GUEST_ASSERT_EQ(CATCH("mrs %0, S3_0_C0_C7_7", : "=r"(v) :), (u64)-1);
 	GUEST_ASSERT_EQ(v, 0);
