@@ -37,7 +37,8 @@ def root(arch, deb=packages.NATIVE):
     """The folder with the QEMU that emulates @arch and its libraries, to run on Debian's @deb."""
     package = PACKAGES[arch.name]
     wanted = [one for one in packages.closure(package, VERSION, arch=deb) if not one[0].startswith(LEFT_OUT)]
-    return packages.root(package, wanted)
+    # apart from the folder that the package alone would have (lab fetch)
+    return packages.root(f"{package}-complete", wanted)
 
 
 def loader(top, deb):
