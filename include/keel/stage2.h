@@ -16,7 +16,7 @@
  *
  * Locking. One rwlock per VM, keel_s2.lock (the VM's mmu_lock), orders everything:
  *
- *	map, lookup				read lock
+ *	map, reopen, lookup			read lock
  *	age_range, test_young_range,
  *	wrprotect_range, clear_dirty_range,
  *	keel_s2_wrprotect_mask, split_range	read lock or write lock
@@ -232,6 +232,9 @@ struct keel_s2_leaf {
  *	permit enough, or maps something else, is split in place
  * @unmap_range: remove all leaves in the range, and tables that the range covers. A leaf that only
  *	partly lies in the range goes as a whole. 0 or -EAGAIN
+ * @reopen: give write permission back to the smallest leaf at @gfn if it is dirty. It had that permission
+ *	then, and only wrprotect_range takes it away without the mapping: what was right to map
+ *	writable still is. False: there is no such leaf, or the format does not know what is dirty
  * @wrprotect_range: take write permission from all leaves that touch the range. 0 or -EAGAIN
  * @age_range: make leaves old; @hit if one was young. 0 or -EAGAIN
  * @test_young_range: @hit if a leaf is young. 0 or -EAGAIN
@@ -253,6 +256,7 @@ struct keel_s2_ops {
 	int (*map)(struct keel_s2 *s2, struct keel_s2_cache *cache, struct keel_s2_map *map);
 	int (*unmap_range)(struct keel_s2 *s2, struct keel_s2_range *range,
 			   struct keel_s2_free_list *list);
+	bool (*reopen)(struct keel_s2 *s2, u64 gfn);
 	int (*wrprotect_range)(struct keel_s2 *s2, struct keel_s2_range *range);
 	int (*age_range)(struct keel_s2 *s2, struct keel_s2_range *range);
 	int (*test_young_range)(struct keel_s2 *s2, struct keel_s2_range *range);

@@ -145,6 +145,24 @@ out:
 	return ret;
 }
 
+/*
+ * The dirty log has taken write permission from a page that the guest now writes again, most often.
+ * While its leaf is there the host has not taken back anything: nothing has to be asked for again.
+ */
+static bool reopen(struct keel_vcpu *vcpu, const struct keel_s2_fault *fault, u64 gfn)
+{
+	struct keel_vm *vm = vcpu->vm;
+	struct keel_s2 *s2 = &vm->s2[fault->as_id];
+	bool done;
+
+	read_lock(&vm->mmu_lock);
+	done = s2->ops->reopen(s2, gfn);
+	if (done)
+		keel_mark_dirty(vm, vcpu, fault->slot, gfn);
+	read_unlock(&vm->mmu_lock);
+	return done;
+}
+
 /* User space has promised memory in the slot, and there is none. */
 static int no_memory(struct keel_vcpu *vcpu, const struct keel_s2_fault *fault)
 {
@@ -192,6 +210,9 @@ static int resolve(struct keel_vcpu *vcpu, struct keel_s2_fault *fault)
 		vcpu->stat.fault_mmio++;
 		return KEEL_FAULT_MMIO;
 	}
+	if (fault->present && fault->write && keel_slot_logs(vm, fault->slot) &&
+	    reopen(vcpu, fault, gfn))
+		return FAULT_MAPPED;
 	fault->hva = keel_slot_hva(fault->slot, gfn);
 
 	for (tries = 0; tries < 3; tries++) {

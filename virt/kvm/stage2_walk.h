@@ -434,6 +434,23 @@ static __always_inline int s2_map_level(const struct keel_s2_format *fmt, const 
 	return level;
 }
 
+/* See keel_s2_ops.reopen. */
+static __always_inline bool s2_reopen(const struct keel_s2_format *fmt, struct keel_s2 *s2, u64 gfn)
+{
+	u64 *slot, e, new;
+	int level;
+
+	if (!fmt->hw_dirty || gfn >= s2->nr_gfns)
+		return false;
+	slot = s2_descend(fmt, s2, gfn, 0, &level);
+	e = READ_ONCE(*slot);
+	if (level || e == s2_empty(fmt, 0) || s2_is_locked(fmt, e) ||
+	    !s2_is_young(fmt, e, 0) || !s2_has(&fmt->dirty, e))
+		return false;
+	new = s2_grant(&fmt->write, e);
+	return new == e || s2_cas(fmt, s2, slot, e, new, gfn, 0);
+}
+
 #define S2_WENT_DOWN	(KEEL_S2_SPURIOUS + 1)
 
 /*
@@ -760,6 +777,10 @@ static int name##_unmap_range(struct keel_s2 *s2, struct keel_s2_range *range,		
 {											\
 	return s2_unmap_range(format, s2, range, list);					\
 }											\
+static bool name##_reopen(struct keel_s2 *s2, u64 gfn)					\
+{											\
+	return s2_reopen(format, s2, gfn);						\
+}											\
 static int name##_wrprotect_range(struct keel_s2 *s2, struct keel_s2_range *range)	\
 {											\
 	return s2_touch_range(format, s2, range, S2_WRPROTECT);				\
@@ -795,6 +816,7 @@ const struct keel_s2_ops name##_s2_ops = {						\
 	.fmt = format,									\
 	.map = name##_map,								\
 	.unmap_range = name##_unmap_range,						\
+	.reopen = name##_reopen,							\
 	.wrprotect_range = name##_wrprotect_range,					\
 	.age_range = name##_age_range,							\
 	.test_young_range = name##_test_young_range,					\

@@ -331,6 +331,19 @@ static void step_access(struct model *m, u64 gfn)
 	}
 }
 
+/* What the dirty log took comes back, and nothing else. */
+static void step_reopen(struct model *m, u64 gfn)
+{
+	struct cell *c = cell(m, gfn);
+	bool expect = m->s->hw_ad && !c->level && c->young && c->dirty;
+	bool done = m->w.s2.ops->reopen(&m->w.s2, gfn);
+
+	CHECK(done == expect, "step %d: reopen %llx: %d", m->step, gfn, done);
+	if (done)
+		c->w = 1;
+	CHECK(!m->w.s2.ops->reopen(&m->w.s2, m->w.s2.nr_gfns), "reopen past the end");
+}
+
 typedef int (*range_op)(struct keel_s2 *s2, struct keel_s2_range *range);
 
 static void run_range(struct model *m, range_op op, struct keel_s2_range *range)
@@ -472,6 +485,10 @@ static void one_step(struct model *m)
 		m->op = "access";
 		for (i = 0; i < 20; i++)
 			step_access(m, pick_gfn(m));
+	} else if (what < 54) {
+		m->op = "reopen";
+		for (i = 0; i < 20; i++)
+			step_reopen(m, pick_gfn(m));
 	} else if (what < 60) {
 		m->op = "unmap";
 		step_unmap(m);
