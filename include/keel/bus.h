@@ -60,8 +60,21 @@ struct keel_bus_range {
 };
 
 struct keel_bus {		/* but for range[].dev, immutable once published */
+	u64 gen;		/* no other of the VM's buses, before or after, has it */
 	unsigned int nr;
 	struct keel_bus_range range[];	/* sorted by addr */
+};
+
+/**
+ * struct keel_bus_hint - where a vCPU's last search on a bus began
+ * @gen: of the bus; 0: nothing was searched for yet
+ * @addr, @len: what was searched for
+ * @at: the row that begins last of those that cover it, or -1
+ */
+struct keel_bus_hint {
+	u64 gen, addr;
+	u32 len;
+	int at;
 };
 
 struct keel_coalesced {

@@ -9,7 +9,9 @@
 #include <linux/eventfd.h>
 #include <linux/ftrace.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/version.h>
@@ -20,6 +22,28 @@
 #else
 #define KEEL_CPUHP_STATE	CPUHP_AP_KVM_STARTING
 #endif
+
+/* When this CPU last told RCU that a guest is entered. */
+DECLARE_PER_CPU(unsigned long, keel_rcu_noted);
+
+/*
+ * Without context tracking RCU is told that it need not wait for this CPU, which else would look
+ * as if it were in the kernel all the time. RCU looks once a tick at the most, and the
+ * tick ends guest mode: so the first entry after each is enough.
+ */
+static __always_inline void keel_note_guest_entry(void)
+{
+	unsigned long now = jiffies;
+
+	if (likely(raw_cpu_read(keel_rcu_noted) == now))
+		return;
+	raw_cpu_write(keel_rcu_noted, now);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	rcu_virt_note_context_switch();
+#else
+	rcu_virt_note_context_switch(smp_processor_id());
+#endif
+}
 
 /*
  * Around guest mode, interrupts off: tell lockdep and tracing that interrupts count as on (the
@@ -33,11 +57,7 @@ static __always_inline void keel_guest_state_enter(void)
 	instrumentation_end();
 	if (!context_tracking_guest_enter()) {
 		instrumentation_begin();
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-		rcu_virt_note_context_switch();
-#else
-		rcu_virt_note_context_switch(smp_processor_id());
-#endif
+		keel_note_guest_entry();
 		instrumentation_end();
 	}
 	lockdep_hardirqs_on(CALLER_ADDR0);

@@ -72,6 +72,9 @@ void keel_io_destroy(struct keel_io *io);
 struct page *keel_io_page(struct keel_vcpu *vcpu);
 void keel_io_begin(struct keel_vcpu *vcpu);
 
+int keel_io_read_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, void *val, int len);
+void keel_io_write_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, const void *val,
+			int len);
 /** keel_mmio_read - read @len (1..64) bytes at guest physical @gpa where no RAM is.
  * Splits at pages' ends and into pieces of 8, 4, 2 and 1 bytes, asks the in-kernel bus
  * first. See struct keel_io for the result. */

@@ -38,6 +38,8 @@ enum {
 	KEEL_REQ_ARCH = 8,
 };
 
+#define KEEL_NR_HOLES 4
+
 /**
  * struct keel_vcpu - the core's part of a vCPU, first member of the architecture's
  *
@@ -54,6 +56,8 @@ struct keel_vcpu {
 
 	struct keel_memslot *last_slot;		/* lookup hint, valid for @last_gen only */
 	u64 last_gen;
+	u64 hole_gen;			/* the same for frames of devices, which no slot has */
+	u64 hole[KEEL_NR_HOLES];
 	u8 as_id;			/* address space it runs in: 0 but for modes such as SMM */
 	bool no_halt_poll;			/* the guest polls by itself */
 	bool preempted;				/* scheduled out involuntarily */
@@ -73,6 +77,7 @@ struct keel_vcpu {
 	bool sigset_active;
 	unsigned int halt_poll_ns;
 
+	struct keel_bus_hint bus_hint[KEEL_NR_BUSES];
 	struct keel_io io;			/* mmio.h */
 	/* KVM_RUN finishes an exit that is not I/O by this, once. 0 or a negative errno. */
 	int (*complete)(struct keel_vcpu *vcpu);
@@ -99,7 +104,18 @@ static inline bool keel_request_pending(struct keel_vcpu *vcpu, unsigned int req
 }
 
 /** keel_vcpu_kick - make the vCPU look at its requests soon: IPI, wake-up, or nothing. */
-void keel_vcpu_kick(struct keel_vcpu *vcpu);
+void keel_vcpu_kick_now(struct keel_vcpu *vcpu);
+static inline void keel_vcpu_kick(struct keel_vcpu *vcpu)
+{
+	/*
+	 * Orders the request (or IRR bit) before the look at who waits, which pairs with
+	 * set_current_state() in halt.c: the reason is seen there, or we see the sleeper; and before the
+	 * look at mode, which pairs with smp_store_mb() in run.c.
+	 */
+	smp_mb();
+	if (rcuwait_active(&vcpu->wait) || READ_ONCE(vcpu->mode) == KEEL_IN_GUEST)
+		keel_vcpu_kick_now(vcpu);
+}
 /** keel_vcpu_wake - end a halt if there is one. Return: true when it woke somebody. */
 bool keel_vcpu_wake(struct keel_vcpu *vcpu);
 static inline void keel_request_kick(struct keel_vcpu *vcpu, unsigned int req)

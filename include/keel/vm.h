@@ -55,6 +55,7 @@ struct keel_vm {
 	unsigned long last_boosted;	/* directed yield's round robin */
 
 	struct keel_bus __rcu *bus[KEEL_NR_BUSES];
+	u64 bus_gen;			/* of the newest, under slots_lock */
 	struct keel_coalesced coalesced;
 	struct keel_irq irq;
 	struct list_head devices;	/* device_attr.h, under lock */

@@ -28,27 +28,50 @@ static __always_inline bool covers(const struct keel_bus_range *range, u64 addr,
 	return len && len <= range->len && addr - range->addr <= range->len - len;
 }
 
+/* The next row that covers the access, from @range back. @last says when none before reaches up here. */
+static __always_inline int next_row(const struct keel_bus *bus, int at, u64 addr, u32 len)
+{
+	for (; at >= 0 && bus->range[at].last >= addr; at--)
+		if (covers(&bus->range[at], addr, len))
+			return at;
+	return -1;
+}
+
+/* Guests access the same few registers over and over: the search itself is done once. */
+static __always_inline int first_row(struct keel_bus_hint *hint, const struct keel_bus *bus, u64 addr,
+				     u32 len)
+{
+	const struct keel_bus_range *range;
+
+	if (likely(hint->gen == bus->gen && hint->addr == addr && hint->len == len))
+		return hint->at;
+	range = last_below(bus, addr);
+	hint->at = range ? next_row(bus, range - bus->range, addr, len) : -1;
+	hint->gen = bus->gen;
+	hint->addr = addr;
+	hint->len = len;
+	return hint->at;
+}
+
 static __always_inline int bus_access(struct keel_vcpu *vcpu, enum keel_bus_id id, bool write,
 				      u64 addr, int len, void *val)
 {
 	struct keel_vm *vm = vcpu->vm;
-	int idx = srcu_read_lock(&vm->srcu), ret = -EOPNOTSUPP;
+	int idx = srcu_read_lock(&vm->srcu), ret = -EOPNOTSUPP, at;
 	const struct keel_bus *bus = srcu_dereference(vm->bus[id], &vm->srcu);
-	const struct keel_bus_range *range = bus ? last_below(bus, addr) : NULL;
 	struct keel_io_dev *dev;
 
-	/* Back over all rows that cover the access; @last says when none before reaches up here. */
-	while (range && range->last >= addr) {
-		dev = READ_ONCE(range->dev);
-		if (dev && covers(range, addr, len)) {
-			if (write && dev->ops->write)
-				ret = dev->ops->write(dev, vcpu, addr, len, val);
-			else if (!write && dev->ops->read)
-				ret = dev->ops->read(dev, vcpu, addr, len, val);
-			if (!ret)
-				break;
-		}
-		range = range > bus->range ? range - 1 : NULL;
+	at = bus ? first_row(&vcpu->bus_hint[id], bus, addr, len) : -1;
+	for (; at >= 0; at = next_row(bus, at - 1, addr, len)) {
+		dev = READ_ONCE(bus->range[at].dev);
+		if (!dev)
+			continue;
+		if (write && dev->ops->write)
+			ret = dev->ops->write(dev, vcpu, addr, len, val);
+		else if (!write && dev->ops->read)
+			ret = dev->ops->read(dev, vcpu, addr, len, val);
+		if (!ret)
+			break;
 	}
 	srcu_read_unlock(&vm->srcu, idx);
 	return ret ? -EOPNOTSUPP : 0;
@@ -121,6 +144,7 @@ int keel_bus_register(struct keel_vm *vm, enum keel_bus_id id, u64 addr, u32 len
 	new = kvmalloc(struct_size(new, range, nr), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
+	new->gen = ++vm->bus_gen;
 	new->nr = nr;
 	nr = 0;
 	for (i = 0; old && i < old->nr; i++) {

@@ -42,7 +42,7 @@ static __always_inline const struct keel_irq_route *routes_of(const struct keel_
 
 static void trace_route(const struct keel_irq_route *route)
 {
-	if (route->type == KVM_IRQ_ROUTING_MSI)
+	if (trace_kvm_msi_set_irq_enabled() && route->type == KVM_IRQ_ROUTING_MSI)
 		trace_kvm_msi_set_irq(route->msi.address_lo | (u64)route->msi.address_hi << 32,
 				      route->msi.data);
 }
@@ -68,6 +68,12 @@ int keel_set_irq(struct keel_vm *vm, int source, u32 gsi, int level, bool line_s
 	return reached;
 }
 
+static void trace_pulse(const struct keel_irq_route *route, u32 gsi, int source)
+{
+	trace_kvm_set_irq(gsi, 1, source);
+	trace_route(route);
+}
+
 int keel_pulse_irq_atomic(struct keel_vm *vm, int source, u32 gsi)
 {
 	const struct keel_irq_route *route;
@@ -78,17 +84,16 @@ int keel_pulse_irq_atomic(struct keel_vm *vm, int source, u32 gsi)
 		return -EWOULDBLOCK;
 	idx = srcu_read_lock(&vm->srcu);
 	route = routes_of(table_of(vm), gsi, &nr);
-	if (nr != 1) {
-		r = nr ? -EWOULDBLOCK : -EINVAL;
-	} else {
+	if (likely(nr == 1)) {
 		r = keel_ops.irq_set_atomic(vm, route, source, 1, false);
-		if (r != -EWOULDBLOCK) {
-			trace_kvm_set_irq(gsi, 1, source);
-			trace_route(route);
-			/* A message has no level that would have to fall again. */
-			if (route->type != KVM_IRQ_ROUTING_MSI)
-				keel_ops.irq_set_atomic(vm, route, source, 0, false);
-		}
+		if ((trace_kvm_set_irq_enabled() || trace_kvm_msi_set_irq_enabled()) &&
+		    r != -EWOULDBLOCK)
+			trace_pulse(route, gsi, source);
+		/* A message has no level that would have to fall again. */
+		if (unlikely(route->type != KVM_IRQ_ROUTING_MSI) && r != -EWOULDBLOCK)
+			keel_ops.irq_set_atomic(vm, route, source, 0, false);
+	} else {
+		r = nr ? -EWOULDBLOCK : -EINVAL;
 	}
 	srcu_read_unlock(&vm->srcu, idx);
 	return r;

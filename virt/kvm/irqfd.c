@@ -26,6 +26,7 @@ struct irqfd {
 	struct list_head link;		/* vm->irq.fds */
 	struct eventfd_ctx *ctx;
 	u32 gsi;
+	u64 count;			/* of events, which nobody wants to know */
 	wait_queue_entry_t wait;
 	poll_table poll;
 	struct work_struct inject;	/* where the routes want a context that may sleep */
@@ -132,27 +133,31 @@ static void deactivate(struct irqfd *irqfd)
 	queue_work(shutdown_wq, &irqfd->shutdown);
 }
 
+static void closed(struct irqfd *irqfd)
+{
+	struct keel_irq *irq = &irqfd->vm->irq;
+	unsigned long irqs;
+
+	spin_lock_irqsave(&irq->fds_lock, irqs);
+	if (!list_empty(&irqfd->link))
+		deactivate(irqfd);
+	spin_unlock_irqrestore(&irq->fds_lock, irqs);
+}
+
 /* Somebody wrote to the eventfd, or it is closed. Its wait-queue lock is held, IRQs are off. */
 static int event(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct irqfd *irqfd = container_of(wait, struct irqfd, wait);
-	struct keel_irq *irq = &irqfd->vm->irq;
 	__poll_t flags = key_to_poll(key);
-	unsigned long irqs;
 	int taken = 0;
-	u64 count;
 
 	if (flags & EPOLLIN) {
-		eventfd_ctx_do_read(irqfd->ctx, &count);
+		eventfd_ctx_do_read(irqfd->ctx, &irqfd->count);
 		inject(irqfd);
 		taken = 1;	/* nobody after us needs to be woken */
 	}
-	if (flags & EPOLLHUP) {
-		spin_lock_irqsave(&irq->fds_lock, irqs);
-		if (!list_empty(&irqfd->link))
-			deactivate(irqfd);
-		spin_unlock_irqrestore(&irq->fds_lock, irqs);
-	}
+	if (unlikely(flags & EPOLLHUP))
+		closed(irqfd);
 	return taken;
 }
 

@@ -95,12 +95,19 @@ struct keel_memslot *keel_vcpu_slot(struct keel_vcpu *vcpu, keel_gfn_t gfn)
 		if (gfn - slot->base < slot->npages)
 			return slot;
 	}
+	if (vcpu->hole_gen == gen && vcpu->hole[gfn % KEEL_NR_HOLES] == gfn)
+		return NULL;
 	slot = mtree_load(&ms->by_gfn, gfn);
 	if (slot) {
 		vcpu->last_slot = slot;
 		vcpu->last_gen = gen;
+		return slot;
 	}
-	return slot;
+	if (vcpu->hole_gen != gen)
+		memset(vcpu->hole, 0xff, sizeof(vcpu->hole));
+	vcpu->hole_gen = gen;
+	vcpu->hole[gfn % KEEL_NR_HOLES] = gfn;
+	return NULL;
 }
 
 bool keel_slots_empty(const struct keel_vm *vm)

@@ -233,6 +233,58 @@ int keel_pio_write(struct keel_vcpu *vcpu, u16 port, int size, const void *val,
 #endif
 
 /**
+ * keel_io_read_only - the only access of an instruction that is executed for the first time
+ * @vcpu: who reads; its thread calls
+ * @bus: KEEL_BUS_MMIO or KEEL_BUS_PIO
+ * @addr: address, of an access within a page
+ * @val: where to
+ * @len: 1, 2, 4 or 8 bytes
+ *
+ * With nothing before it in the log, and, when a device has answered, nothing that could make the
+ * instruction be executed again. The answer of user space is read by keel_mmio_read() or keel_pio_read().
+ *
+ * Return: 0 or KEEL_IO_USER.
+ */
+int keel_io_read_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, void *val, int len)
+{
+	struct keel_io *io = &vcpu->io;
+
+	if (!keel_bus_read(vcpu, bus, addr, len, val)) {
+		trace_mmio(KEEL_TRACE_MMIO_READ, bus, len, addr, val);
+		return 0;
+	}
+	keel_io_begin(vcpu);
+	describe(&io->log[0], bus, addr, len, 1, 0);
+	io->pending = true;
+	trace_mmio(KEEL_TRACE_MMIO_READ_UNSATISFIED, bus, len, addr, NULL);
+	return KEEL_IO_USER;
+}
+
+/**
+ * keel_io_write_only - the same for a write
+ * @vcpu: who writes; its thread calls
+ * @bus: KEEL_BUS_MMIO or KEEL_BUS_PIO
+ * @addr: address, of an access within a page
+ * @val: the data
+ * @len: 1, 2, 4 or 8 bytes
+ *
+ * It is done or posted.
+ */
+void keel_io_write_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, const void *val,
+			int len)
+{
+	struct keel_io *io = &vcpu->io;
+
+	trace_mmio(KEEL_TRACE_MMIO_WRITE, bus, len, addr, val);
+	if (!keel_bus_write(vcpu, bus, addr, len, val))
+		return;
+	describe(&io->posted[0], bus, addr, len, 1, 0);
+	copy(io->data + KEEL_IO_LOG_BYTES, val, len);
+	io->posted_bytes = len;
+	io->nr_posted = 1;
+}
+
+/**
  * keel_io_begin - an instruction that may do I/O is executed for the first time
  * @vcpu: its thread calls
  */

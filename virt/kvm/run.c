@@ -19,6 +19,8 @@ HOT(enter);
 HOT(cancel);
 HOT(handle_exit);
 
+DEFINE_PER_CPU(unsigned long, keel_rcu_noted);
+
 void keel_run_setup(void)
 {
 	static_call_update(keel_runnable, keel_ops.runnable);

@@ -83,16 +83,11 @@ struct keel_vcpu *keel_this_vcpu(void)
 
 /* --- kicks -------------------------------------------------------------------------------- */
 
-void keel_vcpu_kick(struct keel_vcpu *vcpu)
+void keel_vcpu_kick_now(struct keel_vcpu *vcpu)
 {
 	struct task_struct *task;
 
-	/* Pairs with set_current_state() in halt.c: the reason is seen there, or we see the sleeper. */
 	if (keel_vcpu_wake(vcpu))
-		return;
-	/* Orders the request (or IRR bit) before the look at mode; pairs with smp_store_mb() in run.c. */
-	smp_mb();
-	if (READ_ONCE(vcpu->mode) != KEEL_IN_GUEST)
 		return;
 	/* From an interrupt on the vCPU's own CPU nothing is left to do: it has exited. */
 	if (cmpxchg(&vcpu->mode, KEEL_IN_GUEST, KEEL_EXITING) != KEEL_IN_GUEST)

@@ -306,20 +306,54 @@ static int deliver_to_all(struct targets t, const struct x86_apic_msg *msg)
 	return sum;
 }
 
+/*
+ * RCU read lock held, in the scheduler's form, which is cheaper to take. The one APIC that physical ID
+ * @dest means, or NULL: not one, or hard to say.
+ */
+static __always_inline struct x86_vcpu *only_target(const struct x86_apic_map *map, u32 dest)
+{
+	/* The map does not know 8-bit broadcasts, and 32-bit ones are beyond all IDs. */
+	if (!map_knows(map, dest, false) || dest >= map->ids)
+		return NULL;
+	return map->by_id[array_index_nospec(dest, map->ids)];
+}
+
+int x86_deliver_to_id(struct x86_vm *vm, u32 dest, u8 vector, bool level)
+{
+	struct x86_vcpu *only;
+	int r = X86_NOT_ONE;
+
+	rcu_read_lock_sched();
+	only = only_target(rcu_dereference_sched(vm->apic_map), dest);
+	if (likely(only))
+		r = x86_lapic_accept_fixed(only->lapic, vector, level);
+	rcu_read_unlock_sched();
+	return r;
+}
+
 int x86_deliver(struct x86_vm *vm, struct x86_vcpu *src, const struct x86_apic_msg *msg)
 {
+	const struct x86_apic_map *map;
+	struct x86_vcpu *only;
 	struct targets t;
 	int r;
 
 	if (msg->shorthand == APIC_TO_SELF)
 		return src ? x86_lapic_accept(src, msg) : -1;
-	rcu_read_lock();
-	t = find_targets(rcu_dereference(vm->apic_map), vm, src, msg);
+	rcu_read_lock_sched();
+	map = rcu_dereference_sched(vm->apic_map);
+	only = msg->shorthand || msg->logical ? NULL : only_target(map, msg->dest);
+	if (likely(only)) {
+		r = x86_lapic_accept(only, msg);
+		rcu_read_unlock_sched();
+		return r;
+	}
+	t = find_targets(map, vm, src, msg);
 	if (msg->mode == APIC_DELIVERY_MODE_LOWESTPRIO || msg->redir_hint)
 		r = deliver_to_one(t, msg);
 	else
 		r = deliver_to_all(t, msg);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return r;
 }
 

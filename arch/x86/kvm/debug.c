@@ -24,8 +24,9 @@ void x86_set_rflags(struct x86_vcpu *v, unsigned long rflags)
 {
 	if (v->core.guest_debug & KVM_GUESTDBG_SINGLESTEP)
 		rflags |= X86_EFLAGS_TF;
+	if (rflags & ~v->rflags & X86_EFLAGS_IF)
+		v->events_dirty = true;
 	v->rflags = rflags;
-	v->events_dirty = true;		/* IF may be set now */
 }
 
 /* DR6 bits that read as one (and RTM, bit 16, when the guest has no TSX). */

@@ -2,7 +2,7 @@
 /* Exceptions, NMIs and interrupts on their way into the guest. */
 #include <keel/vcpu.h>
 #include "ioctl.h"
-#include "irqchip.h"
+#include "lapic.h"
 #include "trace.h"
 #include "x86.h"
 
@@ -250,9 +250,11 @@ int x86_prepare(struct keel_vcpu *vcpu)
 	if (v->events_dirty) {
 		v->stat.req_event++;
 		inject(v);
-	}
-	if (v->lapic)
+		if (v->lapic)
+			x86_lapic_before_entry(v);
+	} else if (v->lapic && unlikely(!lapic_settled(v->lapic))) {
 		x86_lapic_before_entry(v);
+	}
 	if (unlikely(READ_ONCE(vcpu->run->request_interrupt_window)) &&
 	    !x86_pic_in_kernel(x86_vm_of(v)))
 		return user_window(v);

@@ -75,10 +75,8 @@ static int set_ioapic(struct keel_vm *vm, const struct keel_irq_route *route, in
  * asked for 32-bit IDs; or, for 7 bits more, in address bits 11:5, as a guest does that was
  * offered KVM_FEATURE_MSI_EXT_DEST_ID.
  */
-static int set_msi(struct keel_vm *core, const struct keel_irq_route *route, int source, int level,
-		   bool line_status)
+static int send_msi(struct x86_vm *vm, const struct keel_irq_route *route)
 {
-	struct x86_vm *vm = to_x86_vm(core);
 	u32 lo = route->msi.address_lo, data = route->msi.data;
 	struct x86_apic_msg msg = {
 		.dest = (lo >> 12) & 0xff,
@@ -89,8 +87,6 @@ static int set_msi(struct keel_vm *core, const struct keel_irq_route *route, int
 		.trig_level = data & BIT(15),
 	};
 
-	if (!level)
-		return -1;	/* a message is sent, and that is that */
 	if (vm->x2apic_ids) {
 		if (route->msi.address_hi & GENMASK(31, 8))
 			msg.dest |= route->msi.address_hi & GENMASK(31, 8);
@@ -102,6 +98,24 @@ static int set_msi(struct keel_vm *core, const struct keel_irq_route *route, int
 	else if (msg.mode != APIC_DELIVERY_MODE_LOWESTPRIO)
 		msg.trig_level = false;
 	return x86_deliver(vm, NULL, &msg);
+}
+
+static int set_msi(struct keel_vm *core, const struct keel_irq_route *route, int source, int level,
+		   bool line_status)
+{
+	u32 lo = route->msi.address_lo, data = route->msi.data;
+	struct x86_vm *vm = to_x86_vm(core);
+	int r;
+
+	if (unlikely(!level))
+		return -1;	/* a message is sent, and that is that */
+	/* Fixed, and for an ID: what devices send nearly always. */
+	if (likely(!(lo & BIT(2)) && !GET_APIC_DELIVERY_MODE(data) && !vm->x2apic_ids)) {
+		r = x86_deliver_to_id(vm, (lo >> 12) & 0xff, data, data & BIT(15));
+		if (likely(r != X86_NOT_ONE))
+			return r;
+	}
+	return send_msi(vm, route);
 }
 
 int x86_irq_route_set(struct keel_vm *core, struct keel_irq_route *route,
@@ -141,6 +155,9 @@ int x86_irq_route_set(struct keel_vm *core, struct keel_irq_route *route,
 int x86_irq_set_atomic(struct keel_vm *vm, const struct keel_irq_route *route, int source,
 		       int level, bool line_status)
 {
+	/* Messages are by far the most, and their function is at hand. */
+	if (likely(route->set == set_msi))
+		return set_msi(vm, route, source, level, line_status);
 	return route->set(vm, route, source, level, line_status);
 }
 

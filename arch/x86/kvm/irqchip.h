@@ -28,6 +28,10 @@ bool x86_irq_can_ack(struct keel_vm *vm);	/* resampling irqfds need the IOAPIC h
 /** x86_deliver - send @msg to every vCPU it addresses. @src NULL: not from a vCPU.
  * Any context (irqs may be off). Return: vCPUs reached, 0 coalesced, -1 none there. */
 int x86_deliver(struct x86_vm *vm, struct x86_vcpu *src, const struct x86_apic_msg *msg);
+/** x86_deliver_to_id - a fixed interrupt for the one APIC with physical ID @dest, from a device
+ * Return: as x86_deliver(), or X86_NOT_ONE: that is not what @dest means, or not so easily told. */
+int x86_deliver_to_id(struct x86_vm *vm, u32 dest, u8 vector, bool level);
+#define X86_NOT_ONE (-2)
 
 /* For event.c: the interrupt the vCPU should take next, PIC or LAPIC. */
 bool x86_irq_pending(struct x86_vcpu *v);	/* deliverable by priority; IF is not looked at */

@@ -20,7 +20,7 @@ void x86_lapic_error(struct x86_lapic *l, u32 error)
 		x86_lapic_local(l, LVT_ERROR);
 }
 
-static int accept_fixed(struct x86_lapic *l, u8 vector, bool level)
+static __always_inline int accept_fixed(struct x86_lapic *l, u8 vector, bool level)
 {
 	if (!lapic_accepts(l))
 		return 0;
@@ -97,6 +97,13 @@ int x86_lapic_local(struct x86_lapic *l, unsigned int lvt)
 	if (msg.mode != APIC_DELIVERY_MODE_FIXED)
 		msg.trig_level = false;		/* all others are edges, whatever bit 15 says */
 	return x86_lapic_accept(l->v, &msg);
+}
+
+/* The same for a fixed interrupt. */
+int x86_lapic_accept_fixed(struct x86_lapic *l, u8 vector, bool level)
+{
+	trace_kvm_apic_accept_irq(l->id, APIC_DM_FIXED, level, vector);
+	return accept_fixed(l, vector, level);
 }
 
 /* The PIC raised INTR: if its wire leads to this vCPU, let it look. Any context. */
@@ -297,8 +304,6 @@ void x86_lapic_after_exit(struct x86_vcpu *v)
 {
 	struct x86_lapic *l = v->lapic;
 
-	if (likely(!l->shared))
-		return;
 	if (l->shared & LAPIC_PV_EOI) {
 		l->shared &= ~LAPIC_PV_EOI;
 		if (x86_pv_eoi_clear(v)) {
@@ -417,7 +422,7 @@ static void clear_registers(struct x86_lapic *l)
 	l->tdcr = 0;
 	l->tsc_deadline = 0;
 	l->shared &= ~LAPIC_PV_EOI;
-	l->cr8_irr = -2;	/* no such value: the backend must be told anew */
+	l->cr8_irr = LAPIC_IRR_UNTOLD;
 	x86_lapic_update_ppr(l);
 	x86_lapic_update_extint(l);
 }

@@ -28,6 +28,9 @@ enum { LAPIC_INIT, LAPIC_SIPI };
 #define LAPIC_PV_EOI	BIT(0)
 #define LAPIC_VAPIC	BIT(1)
 
+/* x86_lapic.cr8_irr: no such value, the backend must be told anew */
+#define LAPIC_IRR_UNTOLD (-2)
+
 /* x86_lapic.user_exits: what user space waits to hear */
 #define LAPIC_EXIT_EOI	BIT(0)
 #define LAPIC_EXIT_TPR	BIT(1)
@@ -123,8 +126,18 @@ static __always_inline int lapic_deliverable(const struct x86_lapic *l)
 	return vector >= 0 && (vector & 0xf0) > (l->ppr & 0xf0) ? vector : -1;
 }
 
+/*
+ * Is all as the last x86_lapic_before_entry() has left it? A new request is no question of this: it
+ * comes with X86_REQ_EVENT.
+ */
+static inline bool lapic_settled(const struct x86_lapic *l)
+{
+	return l->isrv < 0 && !l->shared && l->tpr == l->cr8_tpr && l->cr8_irr != LAPIC_IRR_UNTOLD;
+}
+
 /* lapic.c */
 int x86_lapic_accept(struct x86_vcpu *v, const struct x86_apic_msg *msg);
+int x86_lapic_accept_fixed(struct x86_lapic *l, u8 vector, bool level);
 int x86_lapic_local(struct x86_lapic *l, unsigned int lvt);
 int x86_lapic_ack(struct x86_lapic *l);
 void x86_lapic_eoi(struct x86_lapic *l);

@@ -470,7 +470,7 @@ long x86_set_lapic(struct keel_vcpu *vcpu, void *data)
 		count = l->tmict;
 	x86_lapic_timer_start(l, min(count, l->tmict));
 	x86_lapic_update_ppr(l);
-	l->cr8_irr = -2;
+	l->cr8_irr = LAPIC_IRR_UNTOLD;
 	l->v->events_dirty = true;
 	x86_lapic_map_changed(l);
 	return 0;

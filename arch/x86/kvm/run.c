@@ -2,7 +2,7 @@
 /* x86's part of the run loop: requests, entry and exit, halting and waking. */
 #include <asm/fpu/api.h>
 #include <keel/compat.h>
-#include "irqchip.h"
+#include "lapic.h"
 #include "trace.h"
 #include "x86.h"
 
@@ -108,7 +108,7 @@ int x86_handle_exit(struct keel_vcpu *vcpu)
 
 	if (trace_kvm_exit_enabled())
 		trace_kvm_exit(v);
-	if (v->lapic)
+	if (v->lapic && v->lapic->shared)
 		x86_lapic_after_exit(v);
 	return x86_be(handle_exit)(v);
 }

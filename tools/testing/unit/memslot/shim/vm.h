@@ -11,10 +11,13 @@
 #define KEEL_REQ_DIRTY_RING 3
 #define SHIM_VCPUS 2
 
+#define KEEL_NR_HOLES 4
+
 struct keel_vcpu {
 	struct keel_vm *vm;
 	struct keel_memslot *last_slot;
 	u64 last_gen;
+	u64 hole_gen, hole[KEEL_NR_HOLES];
 	u8 as_id;
 	unsigned long requests;
 	struct keel_dirty_ring dirty_ring;

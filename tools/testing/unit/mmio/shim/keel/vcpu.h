@@ -13,6 +13,7 @@ struct keel_vm {
 	struct srcu_struct srcu;
 	struct mutex slots_lock;
 	struct keel_bus *bus[KEEL_NR_BUSES];
+	u64 bus_gen;
 	struct keel_coalesced coalesced;
 	struct keel_irq irq;
 };
@@ -20,6 +21,7 @@ struct keel_vm {
 struct keel_vcpu {
 	struct keel_vm *vm;
 	struct kvm_run *run;
+	struct keel_bus_hint bus_hint[KEEL_NR_BUSES];
 	struct keel_io io;
 	struct {
 		u64 mmio_exits, io_exits;
