@@ -8,6 +8,7 @@
 #include <linux/types.h>
 #include <keel/stage2.h>
 
+struct x86_mode;
 struct x86_vcpu;
 struct x86_vm;
 
@@ -17,6 +18,7 @@ struct x86_vm;
  *
  * vcpu_reset	hardware state at RESET, or INIT when the flag is set
  * cs_bits	64 (CS.L in long mode), else 32 or 16 by CS.D
+ * get_mode	control registers, CPL and code size, all at once
  * get_cr	0, 3, 4: as the guest sees it
  * set_cr	0, 3, 4: value checked; set_efer likewise
  * get_dt	which: 0 GDT, 1 IDT
@@ -52,6 +54,7 @@ struct x86_vm;
 	X(void, set_segment, (struct x86_vcpu *v, const struct kvm_segment *s, int seg))	\
 	X(int, get_cpl, (struct x86_vcpu *v))						\
 	X(int, cs_bits, (struct x86_vcpu *v))						\
+	X(void, get_mode, (struct x86_vcpu *v, struct x86_mode *m))			\
 	X(void, get_dt, (struct x86_vcpu *v, struct kvm_dtable *dt, int which))		\
 	X(void, set_dt, (struct x86_vcpu *v, const struct kvm_dtable *dt, int which))	\
 	X(unsigned long, get_cr, (struct x86_vcpu *v, int nr))				\

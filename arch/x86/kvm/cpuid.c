@@ -357,6 +357,7 @@ static int install(struct x86_vcpu *v, struct kvm_cpuid_entry2 *entries, u32 nr)
 	c->nr = nr;
 	build_index(c);
 	derive(v);
+	x86_walk_forget(v);
 	x86_be(changed)(v);
 	return 0;
 out:

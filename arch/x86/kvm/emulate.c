@@ -86,9 +86,16 @@ static int op_fetch(struct emul_ctxt *ctxt, u64 linear, u8 *buf, unsigned int le
 {
 	struct x86_vcpu *v = vcpu_of(ctxt);
 	u32 access = X86_WALK_FETCH | (ctxt->cpl == 3 ? X86_WALK_USER : 0);
-	u64 gpa;
-	int rc = translate(ctxt, linear, access, &gpa);
+	struct x86_mode mode;
+	u64 bytes[2], gpa;
+	int rc;
 
+	x86_be(get_mode)(v, &mode);
+	if (likely(len == 15) && x86_fetch_again(v, &mode, linear, bytes)) {
+		memcpy(buf, bytes, 15);
+		return EMUL_OK;
+	}
+	rc = translate(ctxt, linear, access, &gpa);
 	if (rc != EMUL_OK)
 		return rc;
 	/* Code outside of RAM is not emulated; if it is in RAM by now, the guest starts again. */
@@ -467,13 +474,13 @@ void x86_emul_destroy(struct x86_vcpu *v)
 	v->emul = NULL;
 }
 
-static enum emul_mode code_mode(struct x86_vcpu *v)
+static enum emul_mode code_mode(const struct x86_vcpu *v, const struct x86_mode *m)
 {
-	if (!x86_protected(v))
+	if (!(m->cr0 & X86_CR0_PE))
 		return EMUL_REAL;
 	if (v->rflags & X86_EFLAGS_VM)
 		return EMUL_VM86;
-	switch (x86_be(cs_bits)(v)) {
+	switch (m->cs_bits) {
 	case 64:
 		return EMUL_PROT64;
 	case 32:
@@ -487,11 +494,13 @@ static void begin(struct x86_vcpu *v)
 {
 	struct x86_emul *e = emul_of(v);
 	struct emul_ctxt *c = &e->ctxt;
+	struct x86_mode mode;
 
+	x86_be(get_mode)(v, &mode);
 	e->msr_user = false;
 	e->user_exit = false;
-	c->mode = code_mode(v);
-	c->cpl = x86_be(get_cpl)(v);
+	c->mode = code_mode(v, &mode);
+	c->cpl = mode.cpl;
 	c->intel = !v->cpuid.amd;
 	c->rip = v->rip;
 	c->rflags = x86_get_rflags(v);
@@ -651,6 +660,7 @@ int x86_emulate(struct x86_vcpu *v, u64 gpa, u32 type, const void *insn, int len
 	keel_io_begin(&v->core);
 	v->emul_type = type;
 	v->fast_in.size = 0;
+	v->fast_read.move.len = 0;
 	v->replay_rip = x86_linear_rip(v);
 	return execute(v, type, insn, len);
 }
@@ -684,43 +694,91 @@ int x86_task_switch(struct x86_vcpu *v, u16 selector, int reason, bool has_error
 
 /* --- stepping over an intercepted instruction ------------------------------------------------------------ */
 
-int x86_insn_len(struct x86_vcpu *v)
+/* The slow way to them: as many as there are up to 15, or none. */
+static unsigned int fetch_bytes(struct x86_vcpu *v, u64 linear, const struct x86_mode *m, u8 *bytes)
 {
-	u32 access = X86_WALK_FETCH | (x86_be(get_cpl)(v) == 3 ? X86_WALK_USER : 0), error;
-	unsigned long linear = x86_linear_rip(v);
+	u32 access = X86_WALK_FETCH | (m->cpl == 3 ? X86_WALK_USER : 0), error;
 	unsigned int n = min_t(unsigned int, 15, PAGE_SIZE - offset_in_page(linear));
-	u8 bytes[16];
-	u64 gpa;
-	int len;
+	u64 gpa = x86_gva_to_gpa(v, linear, access, &error);
 
-	gpa = x86_gva_to_gpa(v, linear, access, &error);
 	if (gpa == ~0ull || keel_read_guest(&v->core, gpa, bytes, n))
 		return 0;
-	len = emul_insn_len(bytes, n, code_mode(v));
-	if (len || n == 15)
-		return len;
+	if (n == 15 || emul_insn_len(bytes, n, code_mode(v, m)))
+		return n;
 	gpa = x86_gva_to_gpa(v, linear + n, access, &error);
 	if (gpa == ~0ull || keel_read_guest(&v->core, gpa, bytes + n, 15 - n))
-		return 0;
-	return emul_insn_len(bytes, 15, code_mode(v));
+		return n;
+	return 15;
+}
+
+static int insn_len(struct x86_vcpu *v, const struct x86_mode *m)
+{
+	u64 linear = m->cs_bits == 64 ? v->rip : x86_linear_rip(v), bytes[2];
+	unsigned int n = 15;
+
+	if (unlikely(!x86_fetch_again(v, m, linear, bytes)))
+		n = fetch_bytes(v, linear, m, (u8 *)bytes);
+	return emul_insn_len((u8 *)bytes, n, code_mode(v, m));
+}
+
+int x86_insn_len(struct x86_vcpu *v)
+{
+	struct x86_mode mode;
+
+	x86_be(get_mode)(v, &mode);
+	return insn_len(v, &mode);
+}
+
+const struct emul_insn *x86_known_insn(struct x86_vcpu *v, const void *insn, int len)
+{
+	struct x86_mode mode;
+	u64 bytes[2] = {};
+
+	x86_be(get_mode)(v, &mode);
+	if (mode.cs_bits != 64)
+		return NULL;
+	if (len == 15)
+		memcpy(bytes, insn, 15);
+	else if (!x86_fetch_again(v, &mode, v->rip, bytes))
+		return NULL;
+	return emul_recall(v->emul, v->rip, bytes, EMUL_PROT64, !v->cpuid.amd);
+}
+
+const struct emul_insn *x86_decode(struct x86_vcpu *v, const void *insn, int len)
+{
+	begin(v);
+	if (v->emul->mode != EMUL_PROT64 || emul_decode(v->emul, insn, len) != EMUL_OK)
+		return NULL;
+	return &v->emul->insn;
+}
+
+static int skip_to(struct x86_vcpu *v, unsigned long next)
+{
+	bool trap = v->rflags & X86_EFLAGS_TF;
+
+	v->rip = next;
+	v->rflags &= ~X86_EFLAGS_RF;
+	x86_be(set_int_shadow)(v, 0);
+	return unlikely(trap) ? x86_step_trap(v) : 1;
+}
+
+int x86_skip_by(struct x86_vcpu *v, int len)
+{
+	return skip_to(v, v->rip + len);
 }
 
 int x86_skip(struct x86_vcpu *v)
 {
 	unsigned long next = x86_be(next_rip)(v);
-	bool trap = v->rflags & X86_EFLAGS_TF;
+	struct x86_mode mode;
+	int len;
 
-	if (!next) {
-		int len = x86_insn_len(v);
-
-		if (!len)
-			return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
-		next = v->rip + len;
-		if (code_mode(v) != EMUL_PROT64)
-			next = (u32)next;
-	}
-	v->rip = next;
-	v->rflags &= ~X86_EFLAGS_RF;
-	x86_be(set_int_shadow)(v, 0);
-	return unlikely(trap) ? x86_step_trap(v) : 1;
+	if (next)
+		return skip_to(v, next);
+	x86_be(get_mode)(v, &mode);
+	len = insn_len(v, &mode);
+	if (!len)
+		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
+	next = v->rip + len;
+	return skip_to(v, mode.cs_bits == 64 ? next : (u32)next);
 }

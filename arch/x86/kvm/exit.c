@@ -71,21 +71,8 @@ int x86_exit_xsetbv(struct x86_vcpu *v)
 
 /* --- ports and memory-mapped I/O ------------------------------------------------------------------ */
 
-static int fast_in(struct x86_vcpu *v, int size, u16 port)
+static int finish_in(struct x86_vcpu *v, int size, u16 port, u32 val)
 {
-	u32 val = 0;
-
-	switch (keel_pio_read(&v->core, port, size, &val, 1)) {
-	case 0:
-		break;
-	case KEEL_IO_USER:
-		v->fast_in.size = size;
-		v->fast_in.port = port;
-		v->replay_rip = x86_linear_rip(v);
-		return 1;	/* the run loop leaves to user space */
-	default:
-		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
-	}
 	trace_kvm_pio(false, port, size, 1, &val);
 	switch (size) {
 	case 1:
@@ -102,15 +89,28 @@ static int fast_in(struct x86_vcpu *v, int size, u16 port)
 
 int x86_fast_pio(struct x86_vcpu *v, bool in, int size, u16 port)
 {
-	u32 val = v->regs[X86_RAX];
+	u32 val = in ? 0 : v->regs[X86_RAX];
 
-	keel_io_begin(&v->core);
-	if (in)
-		return fast_in(v, size, port);
-	trace_kvm_pio(true, port, size, 1, &val);
-	if (keel_pio_write(&v->core, port, size, &val, 1))
+	if (!in) {
+		trace_kvm_pio(true, port, size, 1, &val);
+		keel_io_write_only(&v->core, KEEL_BUS_PIO, port, &val, size);
+		return x86_skip(v);
+	}
+	if (!keel_io_read_only(&v->core, KEEL_BUS_PIO, port, &val, size))
+		return finish_in(v, size, port, val);
+	v->fast_in.size = size;
+	v->fast_in.port = port;
+	v->replay_rip = x86_linear_rip(v);
+	return 1;	/* the run loop leaves to user space */
+}
+
+static int replay_in(struct x86_vcpu *v)
+{
+	u32 val = 0;
+
+	if (keel_pio_read(&v->core, v->fast_in.port, v->fast_in.size, &val, 1))
 		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_EMULATION, 0, NULL);
-	return x86_skip(v);
+	return finish_in(v, v->fast_in.size, v->fast_in.port, val);
 }
 
 /* User space has answered. If it has also sent the guest elsewhere, the answer is for nobody. */
@@ -123,12 +123,15 @@ int x86_replay(struct keel_vcpu *vcpu)
 		return 1;
 	}
 	if (v->fast_in.size)
-		return fast_in(v, v->fast_in.size, v->fast_in.port);
+		return replay_in(v);
+	if (v->fast_read.move.len)
+		return x86_plain_replay(v);
 	return x86_emul_replay(v);
 }
 
-int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, const void *insn, int len)
+int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, bool own, const void *insn, int len)
 {
+	const struct emul_insn *in;
 	int r;
 
 	fault->order = U8_MAX;	/* as large as the host's page and the slot allow */
@@ -144,8 +147,17 @@ int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, const void *ins
 	default:
 		return r;
 	}
+	in = own ? x86_known_insn(v, insn, len) : NULL;
 	/* An eventfd that takes any write at its address needs no decoding beyond the length. */
-	if (fault->write && !keel_bus_write(&v->core, KEEL_BUS_FAST_MMIO, fault->gpa, 0, NULL))
-		return x86_skip(v);
+	if (fault->write && !keel_bus_write(&v->core, KEEL_BUS_FAST_MMIO, fault->gpa, 0, NULL)) {
+		if (!in)
+			in = x86_decode(v, insn, len);
+		return in ? x86_skip_by(v, in->len) : x86_skip(v);
+	}
+	if (in) {
+		r = x86_plain_mmio(v, fault, in);
+		if (r != X86_NOT_PLAIN)
+			return r;
+	}
 	return x86_emulate(v, fault->gpa, 0, insn, len);
 }

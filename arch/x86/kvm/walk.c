@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The guest's own page tables: from linear to guest physical addresses (SDM 4.3-4.6). */
+#include <linux/mm.h>
 #include <linux/uaccess.h>
 #include "x86.h"
 
@@ -21,16 +22,17 @@
 
 /* What the walk needs of the vCPU, read once. */
 struct walk {
-	unsigned long cr0, cr4;
+	unsigned long cr0, cr3, cr4;
 	bool lma, nx, wide;	/* wide: 8-byte entries (PAE or long mode) */
 	int levels;
 	u64 reserved;		/* address bits above the guest's MAXPHYADDR */
 };
 
-static void walk_mode(struct x86_vcpu *v, struct walk *w)
+static void walk_mode(struct x86_vcpu *v, const struct x86_mode *m, struct walk *w)
 {
-	w->cr0 = x86_cr0(v);
-	w->cr4 = x86_cr4(v);
+	w->cr0 = m->cr0;
+	w->cr3 = m->cr3;
+	w->cr4 = m->cr4;
 	w->lma = v->efer & EFER_LMA;
 	w->nx = v->efer & EFER_NX;
 	w->wide = w->cr4 & X86_CR4_PAE;
@@ -77,18 +79,18 @@ static u64 table_reserved(const struct walk *w, int level, u64 pte)
 	return pte & bad;
 }
 
-/* Aligned, so one access; skips that need no next RIP walk four levels: no call for each. */
-static int read_pte(struct x86_vcpu *v, const struct walk *w, u64 gpa, u64 *pte)
+/* Aligned, so one access. */
+static int read_pte(struct x86_vcpu *v, const struct walk *w, u64 gpa, unsigned long *hva, u64 *pte)
 {
-	unsigned long hva = keel_gpa_hva(&v->core, gpa, NULL);
 	u32 narrow;
 	int r;
 
-	if (!hva)
+	*hva = keel_gpa_hva(&v->core, gpa, NULL);
+	if (!*hva)
 		return -EFAULT;
 	if (w->wide)
-		return get_user(*pte, (u64 __user *)hva);
-	r = get_user(narrow, (u32 __user *)hva);
+		return get_user(*pte, (u64 __user *)*hva);
+	r = get_user(narrow, (u32 __user *)*hva);
 	*pte = narrow;
 	return r;
 }
@@ -142,14 +144,151 @@ static bool allowed(struct x86_vcpu *v, const struct walk *w, u64 rights, u32 ac
 	return true;
 }
 
-static u64 walk(struct x86_vcpu *v, u64 gva, u32 access, u32 *error)
+/* --- walks that were made before ------------------------------------------------------------ */
+
+/*
+ * CPUs without next-RIP save make each skipped instruction a fetch by software, and the drivers of
+ * a guest access the same few device pages all the time. So the last walks are noted: what they were
+ * for, and each entry that they met, with its host address. A walk is not made again when all of
+ * these entries still hold what they held; since they are read, as a walk would read
+ * them, there is nothing that a guest would have to invalidate.
+ */
+
+/* All that a walk's result depends on, besides the entries, in three words. */
+struct walk_key {
+	u64 page, mode, cr3;
+	u32 pkru;
+};
+
+#define KEY_VALID	BIT_ULL(6)	/* X86_WALK_* that are in an error code are below it */
+#define KEY_IMPLICIT	BIT_ULL(7)
+#define KEY_AC		BIT_ULL(8)
+
+static __always_inline struct walk_key walk_key(const struct x86_vcpu *v, const struct x86_mode *m,
+						u64 gva, u32 access)
 {
-	u64 pte, table, pte_gpa, rights, base;
+	return (struct walk_key){
+		.page = (gva & PAGE_MASK) | KEY_VALID |
+			(access & (X86_WALK_WRITE | X86_WALK_USER | X86_WALK_FETCH)) |
+			(access & X86_WALK_IMPLICIT ? KEY_IMPLICIT : 0) |
+			(v->rflags & X86_EFLAGS_AC ? KEY_AC : 0),
+		/* CR0's bits in the place of these two are reserved. */
+		.mode = (u32)m->cr0 | (v->efer & (EFER_LMA | EFER_NX)) | (u64)m->cr4 << 32,
+		.cr3 = m->cr3,
+		.pkru = v->pkru,
+	};
+}
+
+/* Code and data have their own. */
+static __always_inline struct x86_walk *walk_slot(struct x86_vcpu *v, u64 gva, u32 access)
+{
+	return &v->walks[(gva >> PAGE_SHIFT & 1) | (access & X86_WALK_FETCH ? 2 : 0)];
+}
+
+/* vm->srcu held. */
+static __always_inline bool walk_fits(const struct x86_vcpu *v, const struct x86_walk *n,
+				      const struct walk_key *key)
+{
+	const struct keel_vcpu *vcpu = &v->core;
+
+	return n->page == key->page && n->mode == key->mode && n->cr3 == key->cr3 &&
+	       n->pkru == key->pkru &&
+	       n->gen == smp_load_acquire(&vcpu->vm->slots[vcpu->as_id].gen);
+}
+
+/*
+ * Do the entries hold what they held? Their addresses were checked when they were noted. Within a
+ * section of user access, which @label leaves.
+ */
+#define walk_check_entries(n, label)							\
+	do {										\
+		u64 now_;								\
+		int i_;									\
+											\
+		for (i_ = 0; i_ < (n)->nr; i_++) {					\
+			unsafe_get_user(now_, (u64 __user *)(n)->pte[i_].hva, label);	\
+			if (now_ != (n)->pte[i_].val)					\
+				goto label;						\
+		}									\
+	} while (0)
+
+/* vm->srcu held. The address, or ~0: it has to be walked for. */
+static u64 walked_before(struct x86_vcpu *v, const struct walk_key *key, u64 gva, u32 access)
+{
+	const struct x86_walk *n = walk_slot(v, gva, access);
+
+	if (!walk_fits(v, n, key) ||
+	    !user_access_begin((const void __user *)n->pte[0].hva, sizeof(u64)))
+		return ~0ull;
+	walk_check_entries(n, changed);
+	user_access_end();
+	return n->gpa | offset_in_page(gva);
+changed:
+	user_access_end();
+	return ~0ull;
+}
+
+/**
+ * x86_fetch_again - read instruction bytes where some were read before
+ * @v: the vCPU, loaded
+ * @m: its mode
+ * @linear: their address
+ * @bytes: where to
+ *
+ * May sleep. Return: true when there are 16 bytes; false: the way is through x86_gva_to_gpa(), whatever
+ * the reason.
+ */
+bool x86_fetch_again(struct x86_vcpu *v, const struct x86_mode *m, u64 linear, u64 bytes[2])
+{
+	u32 access = X86_WALK_FETCH | (m->cpl == 3 ? X86_WALK_USER : 0);
+	const struct x86_walk *n = walk_slot(v, linear, access);
+	unsigned int offset = offset_in_page(linear);
+	struct walk_key key = walk_key(v, m, linear, access);
+	const u64 __user *code;
+	bool done = false;
+	int idx;
+
+	if (offset > PAGE_SIZE - 16)
+		return false;
+	idx = srcu_read_lock(&v->core.vm->srcu);
+	if (!walk_fits(v, n, &key) || !n->hva)
+		goto out;
+	code = (const u64 __user *)(n->hva + offset);
+	if (!user_access_begin(code, 16))
+		goto out;
+	walk_check_entries(n, changed);
+	unsafe_get_user(bytes[0], code, changed);
+	unsafe_get_user(bytes[1], code + 1, changed);
+	done = true;
+changed:
+	user_access_end();
+out:
+	srcu_read_unlock(&v->core.vm->srcu, idx);
+	return done;
+}
+
+/* A walk's result changes with what the guest's CPUID says of physical addresses. */
+void x86_walk_forget(struct x86_vcpu *v)
+{
+	memset(v->walks, 0, sizeof(v->walks));
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+static u64 walk(struct x86_vcpu *v, const struct x86_mode *m, const struct walk_key *key, u64 gva,
+		u32 access, u32 *error)
+{
+	struct x86_walk *n = walk_slot(v, gva, access);
+	u64 pte, table, pte_gpa, rights, base, marks;
 	int level, index_bits, shift, tries = 8;
+	unsigned long hva;
 	struct walk w;
 	u32 err;
 
-	walk_mode(v, &w);
+	/* First: the slots that are found after it are at least as new. */
+	n->gen = smp_load_acquire(&v->core.vm->slots[v->core.as_id].gen);
+	n->page = 0;
+	walk_mode(v, m, &w);
 	if (access & X86_WALK_IMPLICIT)
 		access &= ~X86_WALK_USER;
 	index_bits = w.wide ? 9 : 10;
@@ -158,7 +297,8 @@ again:
 	if ((access & X86_WALK_FETCH) && ((w.nx && w.wide) || (w.cr4 & X86_CR4_SMEP)))
 		err |= ERR_I;
 	rights = PTE_W | PTE_U;
-	table = x86_cr3(v) & (w.lma ? GENMASK_ULL(51, 12) : w.wide ? 0xffffffe0 : 0xfffff000);
+	n->nr = 0;
+	table = w.cr3 & (w.lma ? GENMASK_ULL(51, 12) : w.wide ? 0xffffffe0 : 0xfffff000);
 	for (level = w.levels; ; level--) {
 		bool leaf;
 
@@ -166,7 +306,7 @@ again:
 		pte_gpa = table + ((gva >> shift) & ((1u << index_bits) - 1)) * (w.wide ? 8 : 4);
 		if (w.wide && !w.lma && level == 3)
 			pte_gpa = table + ((gva >> 30) & 3) * 8;
-		if (read_pte(v, &w, pte_gpa, &pte))
+		if (read_pte(v, &w, pte_gpa, &hva, &pte))
 			goto fault;	/* tables outside of RAM: what the bus gives is not present */
 		if (!(pte & PTE_P))
 			goto fault;
@@ -183,9 +323,11 @@ again:
 		}
 		if (leaf)
 			break;
-		if (!(w.wide && !w.lma && level == 3) && !(pte & PTE_A) &&
-		    mark_pte(v, &w, pte_gpa, pte, PTE_A) == 1 && --tries)
+		marks = w.wide && !w.lma && level == 3 ? 0 : PTE_A;
+		if (mark_pte(v, &w, pte_gpa, pte, marks) == 1 && --tries)
 			goto again;
+		n->pte[n->nr].hva = hva;
+		n->pte[n->nr++].val = pte | marks;
 		table = pte & (w.wide ? GENMASK_ULL(51, 12) : 0xfffff000);
 	}
 
@@ -196,9 +338,11 @@ again:
 	}
 	if (!allowed(v, &w, rights, access))
 		goto fault;
-	if (mark_pte(v, &w, pte_gpa, pte, PTE_A | (access & X86_WALK_WRITE ? PTE_D : 0)) == 1 &&
-	    --tries)
+	marks = PTE_A | (access & X86_WALK_WRITE ? PTE_D : 0);
+	if (mark_pte(v, &w, pte_gpa, pte, marks) == 1 && --tries)
 		goto again;
+	n->pte[n->nr].hva = hva;
+	n->pte[n->nr++].val = pte | marks;
 
 	if (w.wide)
 		base = pte & GENMASK_ULL(51, 12);
@@ -206,7 +350,17 @@ again:
 		base = pte & 0xfffff000;
 	else
 		base = (pte & 0xffc00000) | (pte & GENMASK_ULL(20, 13)) << 19;
-	return (base & ~(BIT_ULL(shift) - 1)) | (gva & (BIT_ULL(shift) - 1));
+	base = (base & ~(BIT_ULL(shift) - 1)) | (gva & (BIT_ULL(shift) - 1));
+
+	if (w.wide) {
+		n->gpa = base & PAGE_MASK;
+		n->hva = access & X86_WALK_FETCH ? keel_gpa_hva(&v->core, n->gpa, NULL) : 0;
+		n->mode = key->mode;
+		n->cr3 = key->cr3;
+		n->pkru = key->pkru;
+		n->page = key->page;
+	}
+	return base;
 
 fault:
 	*error = err;
@@ -215,13 +369,19 @@ fault:
 
 u64 x86_gva_to_gpa(struct x86_vcpu *v, u64 gva, u32 access, u32 *error)
 {
+	struct walk_key key;
+	struct x86_mode m;
 	u64 gpa;
 	int idx;
 
-	if (!x86_paging(v))
+	x86_be(get_mode)(v, &m);
+	if (!(m.cr0 & X86_CR0_PG))
 		return gva;
+	key = walk_key(v, &m, gva, access);
 	idx = srcu_read_lock(&v->core.vm->srcu);
-	gpa = walk(v, gva, access, error);
+	gpa = walked_before(v, &key, gva, access);
+	if (gpa == ~0ull)
+		gpa = walk(v, &m, &key, gva, access, error);
 	srcu_read_unlock(&v->core.vm->srcu, idx);
 	return gpa;
 }

@@ -16,6 +16,7 @@
 #include "emul/emul.h"
 
 struct clocksource;
+struct keel_s2_fault;
 struct x86_lapic;
 struct x86_apic_map;
 struct x86_ioapic;
@@ -161,6 +162,29 @@ struct x86_cpuid {
 	bool amd;		/* vendor as the guest sees it: AMD or Hygon */
 };
 
+/* What decides how the guest's code and its addresses are to be read. */
+struct x86_mode {
+	unsigned long cr0, cr3, cr4;
+	u8 cpl;
+	u8 cs_bits;		/* 64 (CS.L in long mode), else 32 or 16 by CS.D */
+};
+
+/* A walk of the guest's page tables, and what it depends on (walk.c). @page 0: none */
+struct x86_walk {
+	u64 page, mode, cr3;
+	u32 pkru;
+	int nr;
+	u64 gen;		/* of the memory slots */
+	u64 gpa;
+	unsigned long hva;	/* of code in RAM, else 0 */
+	struct {
+		unsigned long hva;
+		u64 val;
+	} pte[5];
+};
+
+#define X86_NR_WALKS 4
+
 /**
  * struct x86_vcpu - x86's part of a vCPU, first member of the backend's
  *
@@ -237,14 +261,21 @@ struct x86_vcpu {
 	u64 poll_control;		/* bit 0: the host may poll on the guest's halts */
 	bool enforce_pv_cpuid;	/* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 
+	/* walk.c */
+	struct x86_walk walks[X86_NR_WALKS];
+
 	/* emulate.c */
 	struct emul_ctxt *emul;
 	u8 emul_type;
 	unsigned long replay_rip;	/* linear address of the instruction that waits for user space */
 	struct {
-		u8 size;		/* 0: not a plain IN, the emulator replays */
+		u8 size;		/* 0: not a plain IN */
 		u16 port;
 	} fast_in;
+	struct {
+		struct emul_move move;	/* of length 0: nor a plain move, the emulator replays */
+		u64 gpa;
+	} fast_read;
 
 	struct x86_vcpu_stat {
 		u64 tlb_flush, irq_window_exits, nmi_window_exits, nmi_injections,
@@ -388,6 +419,9 @@ int x86_step_trap(struct x86_vcpu *v);
  * Return: the gpa, or ~0ull.
  */
 u64 x86_gva_to_gpa(struct x86_vcpu *v, u64 gva, u32 access, u32 *error);
+bool x86_fetch_again(struct x86_vcpu *v, const struct x86_mode *m, u64 linear, u64 bytes[2]);
+/** x86_walk_forget - the guest's CPUID has changed. */
+void x86_walk_forget(struct x86_vcpu *v);
 
 /* --- emulate.c: what the emulator needs of a vCPU ---------------------------------------------- */
 #define X86_EMUL_NO_IO	BIT(0)
@@ -408,6 +442,21 @@ int x86_emul_create(struct x86_vcpu *v);
 void x86_emul_destroy(struct x86_vcpu *v);
 /** x86_insn_len - length of the instruction at RIP, for CPUs that do not save the next RIP; 0: unknown */
 int x86_insn_len(struct x86_vcpu *v);
+/**
+ * x86_plain_mmio - a move to or from memory-mapped I/O that needs no emulator
+ * @fault: what the CPU said: the address is the instruction's own access
+ * @in: the instruction
+ * Return: as handle_exit, or X86_NOT_PLAIN.
+ */
+#define X86_NOT_PLAIN 2
+int x86_plain_mmio(struct x86_vcpu *v, const struct keel_s2_fault *fault, const struct emul_insn *in);
+int x86_plain_replay(struct x86_vcpu *v);
+/** x86_known_insn - the instruction at RIP, if it was decoded before. @insn, @len as in x86_emulate() */
+const struct emul_insn *x86_known_insn(struct x86_vcpu *v, const void *insn, int len);
+/** x86_decode - the same, if it can be decoded at all. */
+const struct emul_insn *x86_decode(struct x86_vcpu *v, const void *insn, int len);
+/** x86_skip_by - step over an instruction of @len bytes in 64-bit mode; as x86_skip(). */
+int x86_skip_by(struct x86_vcpu *v, int len);
 /** x86_skip - step over the intercepted instruction, with its trap if TF is set. 1, or 0 to user space. */
 int x86_skip(struct x86_vcpu *v);
 /* I/O instructions without strings, decoded by the CPU. */
@@ -427,8 +476,11 @@ int x86_exit_rdpmc(struct x86_vcpu *v);
 int x86_exit_xsetbv(struct x86_vcpu *v);
 int x86_exit_mwait(struct x86_vcpu *v);
 int x86_exit_pause(struct x86_vcpu *v);
-/** x86_exit_s2 - a second-stage fault, decoded. @insn, @len as in x86_emulate(). */
-int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, const void *insn, int len);
+/**
+ * x86_exit_s2 - a second-stage fault, decoded. @insn, @len as in x86_emulate()
+ * @own: the address is the instruction's own access, not one of its page walk
+ */
+int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, bool own, const void *insn, int len);
 int x86_exit_shutdown(struct x86_vcpu *v);
 
 /* --- cpuid.c ------------------------------------------------------------------------------------------ */

@@ -432,6 +432,60 @@ static int fetch(struct emul_ctxt *ctxt)
 	return rc;
 }
 
+/* --- what was decoded before ---------------------------------------------------------------- */
+
+static u8 known_mode(enum emul_mode mode, bool intel)
+{
+	return mode | intel << 7;
+}
+
+static unsigned int known_index(u64 rip)
+{
+	return (rip ^ rip >> 3) & (EMUL_NR_KNOWN - 1);
+}
+
+/* The first @len bytes, 1 to 15, as two little-endian words. */
+static bool same_bytes(const u64 *a, const u64 *b, unsigned int len)
+{
+	if (len < 8)
+		return !((a[0] ^ b[0]) & emul_mask(len));
+	return a[0] == b[0] && !((a[1] ^ b[1]) & emul_mask(len - 8));
+}
+
+const struct emul_insn *emul_recall(const struct emul_ctxt *ctxt, u64 rip, const u64 bytes[2],
+				    enum emul_mode mode, bool intel)
+{
+	const struct emul_known *known = &ctxt->known[known_index(rip)];
+
+	/* A length of 0 is none that was ever noted. */
+	if (!known->insn.len || known->mode != known_mode(mode, intel) ||
+	    !same_bytes(known->bytes, bytes, known->insn.len))
+		return NULL;
+	return &known->insn;
+}
+
+static bool recall(struct emul_ctxt *ctxt)
+{
+	const struct emul_insn *insn;
+	u64 bytes[2];
+
+	memcpy(bytes, ctxt->bytes, sizeof(bytes));
+	insn = emul_recall(ctxt, ctxt->rip, bytes, ctxt->mode, ctxt->intel);
+	if (!insn || insn->len > ctxt->fetched)
+		return false;
+	ctxt->insn = *insn;
+	return true;
+}
+
+static void note(struct emul_ctxt *ctxt)
+{
+	struct emul_known *known = &ctxt->known[known_index(ctxt->rip)];
+
+	memcpy(known->bytes, ctxt->bytes, sizeof(known->bytes));
+	known->mode = known_mode(ctxt->mode, ctxt->intel);
+	known->insn = ctxt->insn;
+}
+
 int emul_decode(struct emul_ctxt *ctxt, const u8 *bytes, int len)
 {
 	enum parse_result res = PARSE_MORE;
@@ -444,6 +498,8 @@ int emul_decode(struct emul_ctxt *ctxt, const u8 *bytes, int len)
 		memcpy(ctxt->bytes, bytes, ctxt->fetched);
 	}
 	for (;;) {
+		if (ctxt->fetched && recall(ctxt))
+			goto known;
 		if (ctxt->fetched)
 			res = parse(&ctxt->insn, ctxt->bytes, ctxt->fetched, ctxt->mode,
 				    ctxt->intel);
@@ -459,10 +515,48 @@ int emul_decode(struct emul_ctxt *ctxt, const u8 *bytes, int len)
 		return emul_ud(ctxt);
 	if (res == PARSE_UNKNOWN)
 		return EMUL_FAIL;
+	note(ctxt);
+known:
 	ctxt->next_rip = ctxt->rip + ctxt->insn.len;
 	if (ctxt->mode != EMUL_PROT64)
 		ctxt->next_rip = (u32)ctxt->next_rip;
 	return EMUL_OK;
+}
+
+/* --- without a context ------------------------------------------------------------------------ */
+
+bool emul_plain_move(const struct emul_insn *in, const unsigned long *regs, u64 next_rip,
+		     struct emul_move *move, u64 *ea)
+{
+	u64 address = in->disp;
+	u8 form;
+
+	if ((in->exec != ex_mov && in->exec != ex_movzx && in->exec != ex_movsx) || !in->is_mem ||
+	    in->seg == EMUL_FS || in->seg == EMUL_GS || in->ad_bytes != 8 || in->lock)
+		return false;
+	move->write = in->dst == O_E;
+	form = move->write ? in->src : in->dst;
+	if (form != O_G && (!move->write || form != O_I))
+		return false;
+	/* Without REX these are AH, CH, DH, BH; see gpr_index() in exec.c. */
+	if (in->op_bytes == 1 && form == O_G && !in->rex && in->reg >= 4)
+		return false;
+	move->reg = form == O_G ? in->reg : EMUL_NR_REGS;
+	move->reg_bytes = in->op_bytes;
+	form = move->write ? in->dst : in->src;
+	move->bytes = form == O_EB ? 1 : form == O_EW ? 2 : form == O_ED ? 4 : in->op_bytes;
+	move->sign = in->exec == ex_movsx;
+	move->len = in->len;
+	move->imm = in->imm;
+
+	if (in->rip_rel)
+		address += next_rip;
+	if (in->base < EMUL_NR_REGS)
+		address += regs[in->base];
+	if (in->index < EMUL_NR_REGS)
+		address += (u64)regs[in->index] << in->scale;
+	*ea = address;
+	return true;
 }
 
 /*

@@ -273,6 +273,15 @@ struct emul_operand {
 	u64 old;		/* what memory held, for LOCKed updates */
 };
 
+/* An instruction that was decoded before, and the bytes that it begins; of length 0: none. */
+struct emul_known {
+	u64 bytes[2];
+	u8 mode;		/* enum emul_mode, and bit 7: as Intel's */
+	struct emul_insn insn;
+};
+
+#define EMUL_NR_KNOWN 8
+
 /* ctxt->shadow: interrupts blocked for one instruction */
 #define EMUL_SHADOW_STI		(1u << 0)
 #define EMUL_SHADOW_MOV_SS	(1u << 1)
@@ -305,6 +314,7 @@ struct emul_ctxt {
 	struct emul_insn insn;
 	u8 fetched;
 	u8 bytes[16];
+	struct emul_known known[EMUL_NR_KNOWN];
 	u64 gpr[EMUL_NR_REGS];	/* shadow registers: what is abandoned leaves no trace */
 	u16 gpr_valid, gpr_dirty;
 	u64 flags;		/* shadow RFLAGS */
@@ -327,6 +337,48 @@ struct emul_ctxt {
  * Return: EMUL_OK, EMUL_FAULT (#UD, #GP for a too long one, #PF...), or what ops->fetch returned.
  */
 int emul_decode(struct emul_ctxt *ctxt, const u8 *bytes, int len);
+
+/**
+ * emul_recall() - an instruction that emul_decode() has met before
+ * @ctxt: any
+ * @rip: where it is, a hint only
+ * @bytes: 16 bytes from there on
+ * @mode: mode of the code segment
+ * @intel: as in &struct emul_ctxt
+ *
+ * Drivers execute the same few instructions all the time. Guests may change them: what counts are
+ * their bytes.
+ *
+ * Return: the instruction, until the next call of emul_decode(); or NULL.
+ */
+const struct emul_insn *emul_recall(const struct emul_ctxt *ctxt, u64 rip, const u64 bytes[2],
+				    enum emul_mode mode, bool intel);
+
+/*
+ * struct emul_move - what emul_plain_move() found
+ */
+struct emul_move {
+	bool write;		/* from a register or immediate to memory; else to a register */
+	bool sign;		/* extended with its sign */
+	u8 bytes;		/* of memory */
+	u8 reg_bytes;		/* of the register: 2, 4 or 8, or 1 */
+	u8 reg;			/* EMUL_NR_REGS: @imm is written */
+	u8 len;			/* of the instruction */
+	u64 imm;
+};
+
+/**
+ * emul_plain_move() - is it a MOV, MOVZX or MOVSX between memory and a register or an immediate?
+ * @in: the instruction, decoded in 64-bit mode
+ * @regs: RAX..R15, with which its address is computed
+ * @next_rip: end of the instruction
+ * @move: filled if so
+ * @ea: its address in memory
+ *
+ * With what drivers use, that is: not with segment overrides, nor AH, BH, CH and DH.
+ */
+bool emul_plain_move(const struct emul_insn *in, const unsigned long *regs, u64 next_rip,
+		     struct emul_move *move, u64 *ea);
 
 /**
  * emul_exec() - execute the instruction that emul_decode() has decoded

@@ -339,7 +339,7 @@ static int exit_npf(struct x86_vcpu *v)
 	 */
 	if (unlikely(info & EXIT_NPF_RESERVED))
 		return x86_emulate(v, fault.gpa, 0, insn, len);
-	return x86_exit_s2(v, &fault, insn, len);
+	return x86_exit_s2(v, &fault, info & EXIT_NPF_FINAL, insn, len);
 }
 
 /* --- the table ------------------------------------------------------------------------------- */

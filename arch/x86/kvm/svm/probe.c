@@ -230,6 +230,7 @@ static struct x86_backend svm_backend = {
 	.set_segment = svm_set_segment,
 	.get_cpl = svm_get_cpl,
 	.cs_bits = svm_cs_bits,
+	.get_mode = svm_get_mode,
 	.get_dt = svm_get_dt,
 	.set_dt = svm_set_dt,
 	.get_cr = svm_get_cr,

@@ -92,6 +92,18 @@ int svm_cs_bits(struct x86_vcpu *v)
 	return attrib & VMCB_ATTR_D ? 32 : 16;
 }
 
+void svm_get_mode(struct x86_vcpu *v, struct x86_mode *m)
+{
+	const struct svm_vcpu *s = to_svm(v);
+	const struct vmcb_save_area *save = &s->vmcb->save;
+
+	m->cr0 = save->cr0 | s->hidden_cr0;
+	m->cr3 = save->cr3;
+	m->cr4 = s->guest_cr4;
+	m->cpl = save->cpl;
+	m->cs_bits = svm_cs_bits(v);
+}
+
 void svm_get_dt(struct x86_vcpu *v, struct kvm_dtable *dt, int which)
 {
 	const struct vmcb_save_area *save = &to_svm(v)->vmcb->save;

@@ -141,6 +141,7 @@ void svm_get_segment(struct x86_vcpu *v, struct kvm_segment *s, int seg);
 void svm_set_segment(struct x86_vcpu *v, const struct kvm_segment *s, int seg);
 int svm_get_cpl(struct x86_vcpu *v);
 int svm_cs_bits(struct x86_vcpu *v);
+void svm_get_mode(struct x86_vcpu *v, struct x86_mode *m);
 void svm_get_dt(struct x86_vcpu *v, struct kvm_dtable *dt, int which);
 void svm_set_dt(struct x86_vcpu *v, const struct kvm_dtable *dt, int which);
 unsigned long svm_get_cr(struct x86_vcpu *v, int nr);

@@ -46,6 +46,7 @@
 #define EXIT_NPF_WRITE		BIT_ULL(1)
 #define EXIT_NPF_RESERVED	BIT_ULL(3)
 #define EXIT_NPF_EXEC		BIT_ULL(4)
+#define EXIT_NPF_FINAL		BIT_ULL(32)	/* not of the guest's page walk */
 
 /* Segment attributes: bits 47:40 and 55:52 of a descriptor, side by side (15.5.1). */
 #define VMCB_ATTR_ACCESSED	BIT(0)

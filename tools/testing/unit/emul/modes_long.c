@@ -462,6 +462,93 @@ static void lengths(void)
 	EQ(emul_insn_len(rows[0].bytes, 0, EMUL_PROT64), 0);
 }
 
+/* Decoded before or not: what counts are the bytes that are there now, the mode and the vendor. */
+static void recalled(void)
+{
+	static const u8 mov[] = { 0x48, 0x89, 0x44, 0x8b, 0x10 };	/* mov %rax, 16(%rbx, %rcx, 4) */
+	static const u8 shorter[] = { 0x89, 0x44, 0x8b, 0x10 };
+	unsigned long regs[16] = { [EMUL_RBX] = 0x1000, [EMUL_RCX] = 3 };
+	const struct emul_insn *in;
+	struct emul_move move;
+	u64 bytes[2] = { ~0ull, ~0ull }, ea;
+
+	start(EMUL_PROT64);
+	memcpy(bytes, mov, sizeof(mov));
+	EQ(!emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT64, m.ctxt.intel), true);
+	memcpy(mem + CODE, mov, sizeof(mov));
+	EQ(emul_decode(&m.ctxt, NULL, 0), EMUL_OK);
+	in = emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT64, m.ctxt.intel);
+	EQ(!in, 0);
+	EQ(in->len, 5);
+	EQ(!emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT32, m.ctxt.intel), true);
+	EQ(!emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT64, !m.ctxt.intel), true);
+
+	EQ(emul_plain_move(in, regs, CODE + 5, &move, &ea), true);
+	EQ(ea, 0x1000 + 12 + 16);
+	EQ(move.write, true);
+	EQ(move.bytes, 8);
+	EQ(move.reg, EMUL_RAX);
+
+	/* Each byte of it counts, none after it. */
+	bytes[0] ^= 1ull << 39;
+	EQ(!emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT64, m.ctxt.intel), true);
+	bytes[0] ^= 1ull << 39 | 1ull << 40;
+	EQ(!emul_recall(&m.ctxt, CODE, bytes, EMUL_PROT64, m.ctxt.intel), 0);
+
+	memcpy(mem + CODE, shorter, sizeof(shorter));
+	EQ(emul_decode(&m.ctxt, NULL, 0), EMUL_OK);
+	EQ(m.ctxt.insn.len, 4);
+	EQ(m.ctxt.insn.op_bytes, 4);
+	EQ(emul_decode(&m.ctxt, NULL, 0), EMUL_OK);
+	EQ(m.ctxt.insn.len, 4);
+}
+
+static bool plain(const u8 *code, unsigned int len, struct emul_move *move)
+{
+	static const unsigned long regs[16];
+	u64 ea;
+
+	start(EMUL_PROT64);
+	memcpy(mem + CODE, code, len);
+	EQ(emul_decode(&m.ctxt, NULL, 0), EMUL_OK);
+	EQ(m.ctxt.insn.len, len);
+	return emul_plain_move(&m.ctxt.insn, regs, CODE + len, move, &ea);
+}
+
+#define PLAIN(...)								\
+	plain((const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }), &move)
+
+static void plain_moves(void)
+{
+	struct emul_move move;
+
+	EQ(PLAIN(0x0f, 0xbe, 0x0b), true);		/* movsx (%rbx), %ecx: from a byte */
+	EQ(move.sign && !move.write && move.bytes == 1 && move.reg_bytes == 4, true);
+	EQ(move.reg, EMUL_RCX);
+	EQ(PLAIN(0x66, 0x0f, 0xb6, 0x0b), true);	/* movzx, to 16 bits */
+	EQ(!move.sign && move.bytes == 1 && move.reg_bytes == 2, true);
+	EQ(PLAIN(0x4c, 0x0f, 0xb7, 0x03), true);	/* movzx, from a word to %r8 */
+	EQ(move.bytes == 2 && move.reg_bytes == 8 && move.reg == EMUL_R8, true);
+	EQ(PLAIN(0x48, 0x63, 0x03), true);		/* movsxd */
+	EQ(move.sign && move.bytes == 4 && move.reg_bytes == 8, true);
+	EQ(PLAIN(0xc6, 0x03, 0x80), true);		/* movb $0x80, (%rbx) */
+	EQ(move.write && move.bytes == 1 && move.reg == EMUL_NR_REGS, true);
+	EQ((u8)move.imm, 0x80);
+	EQ(PLAIN(0x48, 0xc7, 0x03, 0xff, 0xff, 0xff, 0xff), true);
+	EQ(move.imm, ~0ull);
+	EQ(PLAIN(0x40, 0x88, 0x33), true);		/* mov %sil, (%rbx) */
+	EQ(move.reg, EMUL_RSI);
+	EQ(PLAIN(0x88, 0x33), false);			/* mov %dh, (%rbx) */
+	EQ(PLAIN(0x8a, 0x33), false);
+	EQ(PLAIN(0x0f, 0xb6, 0x33), true);		/* to %esi, whose number %dh has */
+	EQ(PLAIN(0x64, 0x8b, 0x03), false);		/* %fs */
+	EQ(PLAIN(0x67, 0x8b, 0x03), false);		/* a 32-bit address */
+	EQ(PLAIN(0x89, 0xc3), false);			/* between registers */
+	EQ(PLAIN(0x01, 0x03), false);			/* add */
+	EQ(PLAIN(0x87, 0x03), false);			/* xchg */
+	EQ(PLAIN(0x8c, 0x1b), false);			/* a segment register */
+}
+
 static void prefetched(void)
 {
 	static const u8 bytes[] = { 0x48, 0xc7, 0xc0, 0x78, 0x56, 0x34, 0x12 };
@@ -496,6 +583,8 @@ const struct test long_tests[] = {
 	{ "64-bit mode: vector registers", vectors },
 	{ "instruction lengths", lengths },
 	{ "bytes from the hardware", prefetched },
+	{ "instructions decoded before", recalled },
+	{ "plain moves", plain_moves },
 };
 
 const unsigned int nr_long_tests = sizeof(long_tests) / sizeof(long_tests[0]);
