@@ -30,6 +30,7 @@ struct ring {
 	struct kvm_dirty_gfn *gfns;
 	u32 next, entries;
 	u8 seen[PAGES];
+	bool joined;
 };
 
 static unsigned int ring_cap(void)
@@ -242,6 +243,14 @@ static void *run_writer(void *data)
 	}
 }
 
+/* A thread can be joined once only. */
+static bool joined(struct ring *ring)
+{
+	if (!ring->joined)
+		ring->joined = !pthread_tryjoin_np(ring->vcpu->thread, NULL);
+	return ring->joined;
+}
+
 TEST_SECONDS(migrate, 40)
 {
 	struct ring *rings[2];
@@ -265,8 +274,7 @@ TEST_SECONDS(migrate, 40)
 		if (last) {
 			*vm_var(vm, stop) = 1;
 			/* A full ring may still hold a writer up. */
-			while (pthread_tryjoin_np(rings[0]->vcpu->thread, NULL) ||
-			       pthread_tryjoin_np(rings[1]->vcpu->thread, NULL)) {
+			while (!joined(rings[0]) || !joined(rings[1])) {
 				harvest(rings[0]);
 				harvest(rings[1]);
 				reset(rings[0]);
