@@ -155,11 +155,16 @@ PATH(ipi, "kernel")
 	bench_report(*vm_var(vm, bench_samples), SAMPLES, 1);
 }
 
-/* Waits with HLT for the next interrupt of a vector. Interrupts are off before and after. */
+/*
+ * Waits with HLT for the next interrupt of a vector. Interrupts are off before and after. They are let in
+ * before the HLT too: Bochs ends guest mode for an open interrupt window when interrupts are switched on, but
+ * not at an entry, so that the distribution's KVM would halt and wake for ever.
+ */
 static void await(unsigned int which, u64 count)
 {
+	asm volatile("sti; nop; nop; cli" : : : "memory");
 	while (READ(bench_irqs[which]) < count)
-		asm volatile("sti; hlt; cli" : : : "memory");
+		asm volatile("sti; hlt; nop; cli; sti; nop; nop; cli" : : : "memory");
 }
 
 #define TURNS (SAMPLES + 1)
