@@ -252,9 +252,15 @@ static inline void arm_set_reg(struct arm_vcpu *v, unsigned int n, u64 val)
 		v->ctxt.x[n] = val;
 }
 
+void arm_skip_insn32(struct arm_vcpu *v);
+
 /* Behind the instruction that exited; whatever BTYPE and single step it had is over. */
 static inline void arm_skip_insn(struct arm_vcpu *v)
 {
+	if (unlikely(v->ctxt.pstate & PSR_MODE32_BIT)) {
+		arm_skip_insn32(v);
+		return;
+	}
 	v->ctxt.pc += 4;
 	v->ctxt.pstate &= ~(PSR_BTYPE_MASK | DBG_SPSR_SS);
 }
@@ -309,6 +315,7 @@ void arm_write_sys(struct arm_vcpu *v, enum arm_sys reg, u64 val);
 struct arm_vcpu *arm_vcpu_by_mpidr(struct arm_vm *vm, u64 mpidr);
 int arm_vcpu_create(struct keel_vcpu *vcpu);
 void arm_vcpu_destroy(struct keel_vcpu *vcpu);
+void arm_trap_cache_ids(struct arm_vcpu *v);
 void arm_vcpu_reset(struct arm_vcpu *v);
 void arm_vcpu_load(struct keel_vcpu *vcpu, int cpu);
 void arm_vcpu_put(struct keel_vcpu *vcpu);

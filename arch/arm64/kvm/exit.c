@@ -3,6 +3,22 @@
 #include "arm.h"
 #include "trace.h"
 
+/* ITSTATE in an AArch32 SPSR: bits 7 to 2 are 15 to 10, bits 1 and 0 are 26 and 25. */
+#define SPSR_IT_HIGH	GENMASK(15, 10)
+#define SPSR_IT_LOW	GENMASK(26, 25)
+
+/* A program at EL0 may be AArch32. T32 has short instructions, and those in an IT block are counted. */
+void arm_skip_insn32(struct arm_vcpu *v)
+{
+	u64 pstate = v->ctxt.pstate;
+	unsigned int it = FIELD_GET(SPSR_IT_HIGH, pstate) << 2 | FIELD_GET(SPSR_IT_LOW, pstate);
+
+	it = it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+	pstate &= ~(SPSR_IT_HIGH | SPSR_IT_LOW | DBG_SPSR_SS);
+	v->ctxt.pstate = pstate | FIELD_PREP(SPSR_IT_HIGH, it >> 2) | FIELD_PREP(SPSR_IT_LOW, it & 3);
+	v->ctxt.pc += v->exit.esr & ESR_ELx_IL ? 4 : 2;
+}
+
 static int undef(struct arm_vcpu *v)
 {
 	arm_inject_undef(v);

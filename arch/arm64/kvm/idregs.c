@@ -207,11 +207,16 @@ unsigned int arm_idreg_field(const struct arm_vm *vm, unsigned int crm, unsigned
 	return field(vm->idregs[ARM_IDREG(crm, op2)], shift);
 }
 
+#define PFR0_GIC	(0xfull << 24)
+
 u64 arm_idreg_get(struct arm_vcpu *v, unsigned int index)
 {
-	u64 val = arm_vm_of(v)->idregs[index];
+	struct arm_vm *vm = arm_vm_of(v);
+	u64 val = vm->idregs[index];
 
-	if (index == PFR0 && vgic_present(arm_vm_of(v)))
+	/* User space saves the registers before it makes the GIC, and restores them after that. */
+	if (index == PFR0 && vgic_supported() &&
+	    (vgic_present(vm) || !test_bit(ARM_VM_RAN, &vm->flags)))
 		val |= 1ull << 24;
 	return val;
 }
@@ -244,6 +249,8 @@ int arm_idreg_set(struct arm_vcpu *v, unsigned int index, u64 val)
 	u64 now = arm_idreg_get(v, index), most = host[index];
 	int r = 0;
 
+	if (index == PFR0)	/* the GIC is what KVM_CREATE_DEVICE makes of it */
+		val = (val & ~PFR0_GIC) | (now & PFR0_GIC);
 	if (val == now)
 		return 0;
 	if (!may_be(find(index), now, most, val))
@@ -252,7 +259,7 @@ int arm_idreg_set(struct arm_vcpu *v, unsigned int index, u64 val)
 	if (test_bit(ARM_VM_RAN, &vm->flags))
 		r = -EBUSY;
 	else if (index == PFR0)
-		vm->idregs[index] = val & ~(0xfull << 24);
+		vm->idregs[index] = val & ~PFR0_GIC;
 	else
 		vm->idregs[index] = val;
 	mutex_unlock(&vm->core.lock);

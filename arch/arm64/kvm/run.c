@@ -18,6 +18,7 @@ int arm_run_begin(struct keel_vcpu *vcpu)
 			r = arm_timer_first_run(v);
 		if (r)
 			return r;
+		arm_trap_cache_ids(v);
 		v->ran = true;
 	}
 	/* A WFI may end at any time; and user space may have changed what the guest is at. */

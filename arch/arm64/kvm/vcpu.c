@@ -36,24 +36,28 @@ void arm_vcpu_destroy(struct keel_vcpu *vcpu)
 	arm_timer_vcpu_destroy(to_arm_vcpu(vcpu));
 }
 
-static u64 reset_hcr(const struct arm_vcpu *v)
+/* CTR_EL0 is trapped where it is not what guests see of it. */
+void arm_trap_cache_ids(struct arm_vcpu *v)
 {
 	u64 mmfr2 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR2_EL1);
-	u64 hcr = HCR_BASE;
+	bool own_ctr = !arm64_ctr_differs() && arm_vm_of(v)->ctr == arm64_ctr();
 
-	if (cpuid_feature_extract_unsigned_field(mmfr2, 56) && !arm64_ctr_differs())
-		hcr |= HCR_TID4_;
-	else
-		hcr |= HCR_TID2;
+	v->hcr &= ~(HCR_TID4_ | HCR_TID2);
+	v->hcr |= own_ctr && cpuid_feature_extract_unsigned_field(mmfr2, 56) ? HCR_TID4_ : HCR_TID2;
+}
+
+static void reset_hcr(struct arm_vcpu *v)
+{
+	v->hcr = HCR_BASE;
+	arm_trap_cache_ids(v);
 	if (cpus_have_final_cap(ARM64_HAS_RAS_EXTN))
-		hcr |= HCR_TEA | HCR_TERR;
+		v->hcr |= HCR_TEA | HCR_TERR;
 	if (cpus_have_final_cap(ARM64_HAS_STAGE2_FWB))
-		hcr |= HCR_FWB;
+		v->hcr |= HCR_FWB;
 	else
-		hcr |= HCR_TVM;		/* until it turns its caches on: cache.c */
+		v->hcr |= HCR_TVM;	/* until it turns its caches on: cache.c */
 	if (arm_has_feature(v, KVM_ARM_VCPU_PTRAUTH_ADDRESS))
-		hcr |= HCR_API | HCR_APK;
-	return hcr;
+		v->hcr |= HCR_API | HCR_APK;
 }
 
 /**
@@ -77,7 +81,7 @@ void arm_vcpu_reset(struct arm_vcpu *v)
 	v->ctxt.pstate = PSR_MODE_EL1h | PSR_D_BIT | PSR_A_BIT | PSR_I_BIT | PSR_F_BIT;
 	memset(&v->fp, 0, sizeof(v->fp));
 	memset(&v->debug, 0, sizeof(v->debug));
-	v->hcr = reset_hcr(v);
+	reset_hcr(v);
 	v->vsesr = 0;
 	arm_debug_update(v);
 	keel_io_begin(&v->core);

@@ -237,7 +237,7 @@ static noinstr void enter(struct arm_vcpu *v)
 		if (unlikely(mdscr & ARM_MDSCR_ON))
 			write_sysreg(0, mdscr_el1);
 	}
-	if (unlikely(v->hcr & HCR_VSE))
+	if (unlikely(v->hcr & HCR_VSE) && cpus_have_final_cap(ARM64_HAS_RAS_EXTN))
 		write_sysreg_s(v->vsesr, SYS_VSESR_EL2);
 	do {
 		exit = vhe_switch(&v->ctxt, v->hcr | READ_ONCE(v->vgic.lines), cpu->vectors,
