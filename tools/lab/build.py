@@ -17,7 +17,7 @@ def kdir_arguments(version, arch):
 
     Entered through the common folder: the flavour's own Makefile includes an absolute path.
     """
-    headers = kernels.Headers(version, arch)
+    headers = kernels.headers(version, arch)
     arguments = ["-C", headers.common, f"O={headers.build}", f"ARCH={arch.kbuild}",
                  f"DEB_BUILD_ARCH={packages.NATIVE}", f"DEB_HOST_ARCH={arch.deb}", f"DEB_HOST_GNU_TYPE={arch.gnu}",
                  # type information of a module needs pahole and a vmlinux, and serves nobody here

@@ -67,7 +67,7 @@ def initrd(image):
 
 def archive(host_image, version):
     """The overlay that puts the guest's files into a host's /guest."""
-    image = kernels.Image(version, host_image.arch) if version else host_image
+    image = kernels.image(version or host_image.series, host_image.arch)
     runners = [os.path.join(HERE, name) for name in ("run-qemu", "run-migration")]
     memdiff, ramdisk = compiled(host_image.arch, "memdiff"), initrd(image)
 

@@ -8,12 +8,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import packages
 import tools
 from common import LabError, cache, keep_used, locked, output, progress, say
 
 VERSIONS = ("6.12", "6.1")
+# VERSIONS, and what debug_kernel.py builds
+ALL = (*VERSIONS, "6.12-debug")
 
 
 class Arch:
@@ -37,10 +40,35 @@ def arch_of(name):
     return ARCHES[name]
 
 
+def series(version):
+    """The series that a kernel's name belongs to."""
+    return version.removesuffix("-debug")
+
+
+def headers(version, arch):
+    """What modules for a kernel are built against."""
+    return _kind(version, arch).Headers(version, arch)
+
+
+def image(version, arch):
+    """A kernel to boot."""
+    return _kind(version, arch).Image(version, arch)
+
+
+def _kind(version, arch):
+    """The module with the classes for a kernel: this one, or the debug kernel's."""
+    if version not in ALL:
+        raise LabError(f"no kernel {version}: {', '.join(ALL)}")
+    if version in VERSIONS:
+        return sys.modules[__name__]
+    if arch.name != "x86_64":
+        raise LabError(f"there is no kernel {version} for {arch.name}")
+    import debug_kernel
+    return debug_kernel
+
+
 def _package(kind, version, arch):
     """The newest real package behind the metapackage linux-KIND-FLAVOUR, of one kernel series."""
-    if version not in VERSIONS:
-        raise LabError(f"no kernel {version}: {', '.join(VERSIONS)}")
     meta = packages.newest(f"linux-{kind}-{arch.flavour}", arch.deb, version + ".")
     for name in packages.dependencies(meta):
         if name.startswith(f"linux-{kind}-{version}."):
@@ -76,7 +104,7 @@ class Image:
 
     def __init__(self, version, arch):
         record = _package("image", version, arch)
-        self.version, self.arch = version, arch
+        self.version, self.series, self.arch = version, version, arch
         self.release = record["Package"].removeprefix("linux-image-")
         self.root = packages.root(f"image-{version}", [[record["Package"], record["Version"], arch.deb]])
         self.vmlinuz = f"{self.root}/boot/vmlinuz-{self.release}"

@@ -70,9 +70,9 @@ def with_qemu(image, arguments):
 
 def with_perf(image, arguments):
     """perf, of the host kernel's series."""
-    version = f"{image.version}."
+    version = f"{image.series}."
     deb = image.arch.deb
-    top = packages.root(f"linux-perf-{image.version}", packages.closure("linux-perf", version, arch=deb))
+    top = packages.root(f"linux-perf-{image.series}", packages.closure("linux-perf", version, arch=deb))
     return programs("perf", top, deb, ["usr/bin/perf"])
 
 

@@ -50,7 +50,7 @@ class Run:
         self.extra_command_line = " ".join(
             (["mitigations=off"] if arguments.mitigations == "off" else []) + arguments.append)
         host.setup()
-        self.image = kernels.Image(self.kernel, host.arch)
+        self.image = kernels.image(self.kernel, host.arch)
         self.modules, self.tested, self.unload = self._modules(arguments)
         self.overlays = overlays.chosen(arguments, self.image)
 

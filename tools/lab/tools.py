@@ -17,6 +17,8 @@ PACKAGES = {
     "readelf": "binutils",
     # the headers' own programs (objtool) load it
     LIBELF: "libelf1",
+    # the kernel's own build compiles objtool
+    "/usr/include/gelf.h": "libelf-dev",
     "flex": "flex",
     "bison": "bison",
     "bc": "bc",
