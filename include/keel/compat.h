@@ -14,6 +14,7 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/syscore_ops.h>
 #include <linux/version.h>
 
 /* The hotplug state where every task has left a dying CPU, and none has come to a new one. */
@@ -139,6 +140,22 @@ static inline int keel_cmpxchg16(u64 *mem, u64 *old, const u64 *new)
 	return -EOPNOTSUPP;
 #endif
 }
+
+/* What happens around suspend and at shutdown: 6.19 gives the callbacks an argument, and so does 6.12.114. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 114) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
+#define KEEL_SYSCORE_ARG void *data
+#define KEEL_DEFINE_SYSCORE(name, ...)							\
+	static const struct syscore_ops name##_ops = { __VA_ARGS__ };			\
+	static struct syscore name = { .ops = &name##_ops }
+#define keel_syscore_register(syscore)		register_syscore(syscore)
+#define keel_syscore_unregister(syscore)	unregister_syscore(syscore)
+#else
+#define KEEL_SYSCORE_ARG void
+#define KEEL_DEFINE_SYSCORE(name, ...)	static struct syscore_ops name = { __VA_ARGS__ }
+#define keel_syscore_register(syscore)		register_syscore_ops(syscore)
+#define keel_syscore_unregister(syscore)	unregister_syscore_ops(syscore)
+#endif
 
 /* 6.10 hides members of kvm_run that user space changes while the vCPU runs: read them once. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)

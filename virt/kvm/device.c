@@ -7,7 +7,6 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/smp.h>
-#include <linux/syscore_ops.h>
 #include <linux/uaccess.h>
 #include <keel/compat.h>
 #include <keel/host_time.h>
@@ -118,12 +117,12 @@ static int cpu_down(unsigned int cpu)
 }
 
 /* Suspend: only the boot CPU is left, interrupts are off. */
-static int suspend(void)
+static int suspend(KEEL_SYSCORE_ARG)
 {
 	return cpu_down(smp_processor_id());
 }
 
-static void resume(void)
+static void resume(KEEL_SYSCORE_ARG)
 {
 	if (!cpu_up(smp_processor_id()) && keel_ops.resumed)
 		keel_ops.resumed();
@@ -141,16 +140,12 @@ static void disable_here(void *unused)
 }
 
 /* Reboot and kexec: firmware and the next kernel do not expect virtualization to be on. */
-static void shutdown(void)
+static void shutdown(KEEL_SYSCORE_ARG)
 {
 	on_each_cpu(disable_here, NULL, 1);
 }
 
-static struct syscore_ops syscore = {
-	.suspend = suspend,
-	.resume = resume,
-	.shutdown = shutdown,
-};
+KEEL_DEFINE_SYSCORE(syscore, .suspend = suspend, .resume = resume, .shutdown = shutdown);
 
 /* --- module ------------------------------------------------------------------------------------------ */
 
@@ -179,7 +174,7 @@ int keel_init(const struct keel_arch_ops *ops)
 	r = cpuhp_setup_state(KEEL_CPUHP_STATE, "virt/keel:online", cpu_up, cpu_down);
 	if (r < 0)
 		goto err_time;
-	register_syscore_ops(&syscore);
+	keel_syscore_register(&syscore);
 	keel_debugfs_setup();
 	r = misc_register(&dev);
 	if (r)
@@ -189,7 +184,7 @@ int keel_init(const struct keel_arch_ops *ops)
 
 err_cpus:
 	keel_debugfs_teardown();
-	unregister_syscore_ops(&syscore);
+	keel_syscore_unregister(&syscore);
 	cpuhp_remove_state(KEEL_CPUHP_STATE);
 err_time:
 	keel_host_time_teardown();
@@ -206,7 +201,7 @@ void keel_exit(void)
 {
 	misc_deregister(&dev);
 	keel_debugfs_teardown();
-	unregister_syscore_ops(&syscore);
+	keel_syscore_unregister(&syscore);
 	cpuhp_remove_state(KEEL_CPUHP_STATE);
 	keel_host_time_teardown();
 	keel_apf_teardown();

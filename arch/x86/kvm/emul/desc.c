@@ -69,7 +69,7 @@ int emul_mark_desc(struct emul_ctxt *ctxt, u64 addr, struct emul_seg *seg, u8 se
 
 	if (old == new)
 		return EMUL_OK;
-	rc = ctxt->ops->cmpxchg(ctxt, addr + 5, &old, &new, 1, EMUL_A_SYSTEM);
+	rc = ctxt->ops->compare_exchange(ctxt, addr + 5, &old, &new, 1, EMUL_A_SYSTEM);
 	if (rc == EMUL_OK)
 		seg->attr = (seg->attr & ~0xff) | new;
 	return rc;

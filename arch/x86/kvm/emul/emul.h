@@ -189,7 +189,7 @@ struct emul_ops {
 		    unsigned int flags);
 	int (*write)(struct emul_ctxt *ctxt, u64 linear, const u8 *buf, unsigned int len,
 		     unsigned int flags);
-	int (*cmpxchg)(struct emul_ctxt *ctxt, u64 linear, const u8 *old, const u8 *new,
+	int (*compare_exchange)(struct emul_ctxt *ctxt, u64 linear, const u8 *old, const u8 *new,
 		       unsigned int len, unsigned int flags);
 	int (*probe)(struct emul_ctxt *ctxt, u64 linear, unsigned int len, unsigned int flags);
 

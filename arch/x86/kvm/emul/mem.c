@@ -167,7 +167,7 @@ int emul_cmpxchg(struct emul_ctxt *ctxt, int sreg, u64 ea, const void *old, cons
 		return rc;
 	if (before_wrap(ctxt, linear, len) != len)
 		return EMUL_FAIL;
-	return ctxt->ops->cmpxchg(ctxt, linear, old, new, len, user_flag(ctxt, 0));
+	return ctxt->ops->compare_exchange(ctxt, linear, old, new, len, user_flag(ctxt, 0));
 }
 
 static unsigned int stack_width(struct emul_ctxt *ctxt)
