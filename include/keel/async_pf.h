@@ -12,10 +12,10 @@ struct keel_vcpu;
 #define KEEL_APF_MAX 64
 
 struct keel_apf {
-	struct list_head queue;		/* all work items of this vCPU; its thread's own */
+	struct list_head queue;		/* the work items of this vCPU; its thread's own */
 	struct list_head done;		/* those that are complete, in order; under lock */
 	spinlock_t lock;
-	u32 queued;			/* length of queue */
+	u32 queued;			/* length of queue, and items given up whose work goes on; under lock */
 	u32 id;				/* token source */
 };
 
@@ -32,7 +32,7 @@ bool keel_apf_start(struct keel_vcpu *vcpu, u64 gpa, unsigned long hva, bool wri
 void keel_apf_deliver(struct keel_vcpu *vcpu);
 /** keel_apf_has_done - a completed fault waits and can be delivered: ends a halt. */
 bool keel_apf_has_done(struct keel_vcpu *vcpu);
-/** keel_apf_flush - cancel and wait for all; at reset and destruction. */
+/** keel_apf_flush - give up all, wait for none; at reset and destruction. */
 void keel_apf_flush(struct keel_vcpu *vcpu);
 /** keel_apf_wake_all - queue one "all present" (token ~0) notification, after migration. */
 int keel_apf_wake_all(struct keel_vcpu *vcpu);

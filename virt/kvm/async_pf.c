@@ -8,10 +8,13 @@
 #include <keel/compat.h>
 #include <keel/vcpu.h>
 #include <keel/vm.h>
+#include "trace.h"
 
 /*
- * An item belongs to its vCPU, which outlives it: whoever destroys a vCPU flushes first. It is on
- * the queue from start to end, and on the done list as well once the worker has finished with it.
+ * An item is on its vCPU's queue from start to end, and on the done list as well once the worker has finished
+ * with it. Its work has a reference to the VM, and nobody ever waits for a work: what it waits for may be the
+ * VMM's own to do (userfaultfd, FUSE), which a VMM that is being killed, or whose thread waits here, does not
+ * do any more. Instead, an item that is given up while its work is under way is left to it.
  */
 struct apf_item {
 	struct work_struct work;
@@ -21,6 +24,7 @@ struct apf_item {
 	u64 gfn;
 	u32 token;
 	bool write;
+	bool given_up;			/* under apf.lock */
 };
 
 /* "All pages are present": what waits for a page that was asked for in another host wakes. */
@@ -31,7 +35,8 @@ static struct workqueue_struct *apf_workers;
 
 int keel_apf_setup(void)
 {
-	apf_items = kmem_cache_create("keel_apf", sizeof(struct apf_item), 0, 0, NULL);
+	apf_items = kmem_cache_create("keel_apf", sizeof(struct apf_item), 0, SLAB_ACCOUNT,
+				      NULL);
 	if (!apf_items)
 		return -ENOMEM;
 	apf_workers = alloc_workqueue("keel_apf", WQ_UNBOUND, 0);
@@ -55,22 +60,37 @@ void keel_apf_init(struct keel_vcpu *vcpu)
 	spin_lock_init(&vcpu->apf.lock);
 }
 
-/* The item is complete. It may be gone when this returns. */
+static void item_free(struct apf_item *item)
+{
+	struct keel_apf *apf = &item->vcpu->apf;
+
+	spin_lock(&apf->lock);
+	apf->queued--;
+	spin_unlock(&apf->lock);
+	kmem_cache_free(apf_items, item);
+}
+
 static void complete_item(struct apf_item *item)
 {
 	struct keel_vcpu *vcpu = item->vcpu;
+	bool given_up;
 
 	spin_lock(&vcpu->apf.lock);
-	list_add_tail(&item->done, &vcpu->apf.done);
+	given_up = item->given_up;
+	if (!given_up)
+		list_add_tail(&item->done, &vcpu->apf.done);
 	spin_unlock(&vcpu->apf.lock);
-	/* Whoever frees the vCPU, or the item, waits for the work function to return. */
-	keel_request_kick(vcpu, KEEL_REQ_APF);
+	if (given_up)
+		item_free(item);
+	else	/* the item may be gone */
+		keel_request_kick(vcpu, KEEL_REQ_APF);
 }
 
 static void apf_work(struct work_struct *work)
 {
 	struct apf_item *item = container_of(work, struct apf_item, work);
-	struct mm_struct *mm = item->vcpu->vm->mm;
+	struct keel_vm *vm = item->vcpu->vm;
+	struct mm_struct *mm = vm->mm;
 	int locked = 1;
 
 	/*
@@ -84,7 +104,9 @@ static void apf_work(struct work_struct *work)
 			mmap_read_unlock(mm);
 		mmput(mm);
 	}
+	trace_kvm_async_pf_completed(item->hva, item->gfn << PAGE_SHIFT);
 	complete_item(item);
+	keel_vm_put(vm);
 }
 
 static struct apf_item *item_new(struct keel_vcpu *vcpu)
@@ -100,23 +122,17 @@ static struct apf_item *item_new(struct keel_vcpu *vcpu)
 	return item;
 }
 
-/* The vCPU's thread; the item is not on the done list, and its work is not under way. */
-static void item_free(struct apf_item *item)
-{
-	list_del(&item->queue);
-	item->vcpu->apf.queued--;
-	kmem_cache_free(apf_items, item);
-}
-
 static void enqueue(struct keel_vcpu *vcpu, struct apf_item *item)
 {
 	list_add_tail(&item->queue, &vcpu->apf.queue);
+	spin_lock(&vcpu->apf.lock);
 	vcpu->apf.queued++;
+	spin_unlock(&vcpu->apf.lock);
 }
 
 bool keel_apf_possible(struct keel_vcpu *vcpu)
 {
-	return keel_ops.apf_not_present && vcpu->apf.queued < KEEL_APF_MAX &&
+	return keel_ops.apf_not_present && READ_ONCE(vcpu->apf.queued) < KEEL_APF_MAX &&
 	       keel_ops.apf_can_notify(vcpu);
 }
 
@@ -137,6 +153,7 @@ bool keel_apf_start(struct keel_vcpu *vcpu, u64 gpa, unsigned long hva, bool wri
 
 	if (!keel_apf_possible(vcpu))
 		return false;
+	trace_kvm_try_async_get_page(gpa, gpa >> PAGE_SHIFT);
 	/* One task of the guest waits for it already: a second one waits here. */
 	list_for_each_entry(item, &vcpu->apf.queue, queue)
 		if (item->gfn == gpa >> PAGE_SHIFT && item->token != TOKEN_ALL)
@@ -153,7 +170,9 @@ bool keel_apf_start(struct keel_vcpu *vcpu, u64 gpa, unsigned long hva, bool wri
 		kmem_cache_free(apf_items, item);
 		return false;
 	}
+	trace_kvm_async_pf_not_present(item->token, gpa);
 	enqueue(vcpu, item);
+	keel_vm_get(vcpu->vm);
 	queue_work(apf_workers, &item->work);
 	return true;
 }
@@ -189,10 +208,29 @@ void keel_apf_deliver(struct keel_vcpu *vcpu)
 			spin_unlock(&vcpu->apf.lock);
 			break;
 		}
-		/* Its worker may still be about to kick us. */
-		flush_work(&item->work);
+		trace_kvm_async_pf_ready(item->token, item->gfn << PAGE_SHIFT);
+		list_del(&item->queue);
 		item_free(item);
 	}
+}
+
+/* Is the item's work not under way, and will not be? Otherwise the item is the work's from now on. */
+static bool take_back(struct keel_vcpu *vcpu, struct apf_item *item)
+{
+	bool ours;
+
+	if (cancel_work(&item->work)) {
+		keel_vm_put(vcpu->vm);	/* not the last one: our caller's vCPU keeps the VM */
+		return true;
+	}
+	spin_lock(&vcpu->apf.lock);
+	ours = !list_empty(&item->done);
+	if (ours)
+		list_del_init(&item->done);
+	else
+		item->given_up = true;
+	spin_unlock(&vcpu->apf.lock);
+	return ours;
 }
 
 void keel_apf_flush(struct keel_vcpu *vcpu)
@@ -200,11 +238,9 @@ void keel_apf_flush(struct keel_vcpu *vcpu)
 	struct apf_item *item, *next;
 
 	list_for_each_entry_safe(item, next, &vcpu->apf.queue, queue) {
-		cancel_work_sync(&item->work);
-		spin_lock(&vcpu->apf.lock);
-		list_del_init(&item->done);
-		spin_unlock(&vcpu->apf.lock);
-		item_free(item);
+		list_del(&item->queue);
+		if (take_back(vcpu, item))
+			item_free(item);
 	}
 }
 
