@@ -170,7 +170,8 @@ struct keel_arch_ops {
 	/*
 	 * Second stage. s2_ops: the format for this VM. s2_flush: drop stale translations of
 	 * [start, end) guest frames on every CPU before returning (ranges are a hint);
-	 * may be called with mmu_lock held for writing.
+	 * may be called with mmu_lock held for writing. Counts stat.remote_tlb_flush when it had to
+	 * reach another CPU.
 	 */
 	void (*s2_flush)(struct keel_vm *vm, u64 start_gfn, u64 end_gfn);
 	/* Largest order (log2 pages) the architecture wants a guest frame mapped with. */

@@ -87,6 +87,8 @@ void keel_recover_slot(struct keel_vm *vm, struct keel_memslot *slot);
  * slots_lock is dropped.
  */
 bool keel_wrprotect_mask(struct keel_vm *vm, struct keel_memslot *slot, u64 offset, u64 mask);
+/** keel_flush_range - make every CPU forget translations of guest frames [start, end). Any lock. */
+void keel_flush_range(struct keel_vm *vm, u64 start, u64 end);
 /** keel_flush_slot - make every CPU forget translations of the slot. */
 void keel_flush_slot(struct keel_vm *vm, const struct keel_memslot *slot);
 void keel_flush_all(struct keel_vm *vm);

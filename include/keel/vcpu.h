@@ -127,8 +127,9 @@ static inline void keel_request_kick(struct keel_vcpu *vcpu, unsigned int req)
  * keel_request_all - set @req on every vCPU and kick those in guest mode
  * @wait: return only when each has left guest mode (TLB flush semantics)
  * Does not sleep; may be called under mmu_lock.
+ * Return: was another CPU interrupted for it?
  */
-void keel_request_all(struct keel_vm *vm, unsigned int req, bool wait);
+bool keel_request_all(struct keel_vm *vm, unsigned int req, bool wait);
 
 /** keel_vcpu_by_idx - by creation order; NULL when there is none. */
 static inline struct keel_vcpu *keel_vcpu_by_idx(struct keel_vm *vm, unsigned long idx)

@@ -2,6 +2,7 @@
 /* Coalesced I/O: writes that can wait, in a ring that user space empties at its next exit. */
 #include <linux/errno.h>
 #include <linux/gfp.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <keel/vcpu.h>
@@ -40,7 +41,7 @@ static int zone_write(struct keel_io_dev *dev, struct keel_vcpu *vcpu, u64 addr,
 		spin_unlock(&c->ring_lock);
 		return -EOPNOTSUPP;
 	}
-	entry = &ring->coalesced_mmio[last];
+	entry = &ring->coalesced_mmio[array_index_nospec(last, KVM_COALESCED_MMIO_MAX)];
 	entry->phys_addr = addr;
 	entry->len = len;
 	memcpy(entry->data, val, len);

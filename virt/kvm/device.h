@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Capabilities, for vm.c. */
+/* Capabilities, for the rest of the core. */
 #ifndef KEEL_DEVICE_H
 #define KEEL_DEVICE_H
 

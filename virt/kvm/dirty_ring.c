@@ -8,6 +8,7 @@
 #include <keel/vcpu.h>
 #include <keel/vm.h>
 #include "dirty_ring.h"
+#include "trace.h"
 
 /*
  * The ring's memory is user space's to write. Of what stands there only the RESET flag is
@@ -104,6 +105,7 @@ static bool ring_push(struct keel_vcpu *vcpu, const struct keel_memslot *slot, u
 
 	if (used < ring->size) {
 		entry = &ring->gfns[ring->head & (ring->size - 1)];
+		trace_kvm_dirty_ring_push(vcpu->idx, ring->head, ring->head - used, slot->id, offset);
 		WRITE_ONCE(entry->slot, (u32)slot->as_id << 16 | slot->id);
 		WRITE_ONCE(entry->offset, offset);
 		smp_store_release(&entry->flags, KVM_DIRTY_GFN_F_DIRTY);
@@ -156,8 +158,9 @@ static bool batch_protect(struct keel_vm *vm, struct batch *batch)
 }
 
 /* One round at most: a vCPU that goes on filling its ring must not keep us here. */
-static long ring_reset(struct keel_vm *vm, struct keel_dirty_ring *ring, bool *flush)
+static long ring_reset(struct keel_vm *vm, struct keel_vcpu *vcpu, bool *flush)
 {
+	struct keel_dirty_ring *ring = &vcpu->dirty_ring;
 	struct batch batch = {};
 	long nr = 0;
 
@@ -186,6 +189,7 @@ static long ring_reset(struct keel_vm *vm, struct keel_dirty_ring *ring, bool *f
 		cond_resched();
 	}
 	*flush |= batch_protect(vm, &batch);
+	trace_kvm_dirty_ring_reset(vcpu->idx, READ_ONCE(ring->head), ring->tail);
 	return nr;
 }
 
@@ -201,7 +205,7 @@ long keel_dirty_rings_reset(struct keel_vm *vm)
 	mutex_lock(&vm->slots_lock);
 	keel_for_each_vcpu(i, vcpu, vm)
 		if (vcpu->dirty_ring.size)
-			nr += ring_reset(vm, &vcpu->dirty_ring, &flush);
+			nr += ring_reset(vm, vcpu, &flush);
 	/* Frames of any slot may be among them. */
 	if (flush)
 		keel_flush_all(vm);

@@ -6,6 +6,7 @@
 #include <linux/srcu.h>
 #include <linux/string.h>
 #include <keel/vcpu.h>
+#include "device.h"
 #include "trace.h"
 
 #define NO_GSI (-1)
@@ -187,9 +188,11 @@ static bool pin_valid(const struct kvm_irq_routing_entry *entry)
 static int fill_route(struct keel_vm *vm, struct keel_irq_route *route,
 		      const struct kvm_irq_routing_entry *entry)
 {
-	u32 allowed = entry->type == KVM_IRQ_ROUTING_MSI ? KVM_MSI_VALID_DEVID : 0;
+	bool devid = entry->type == KVM_IRQ_ROUTING_MSI && entry->flags & KVM_MSI_VALID_DEVID;
 
-	if (entry->flags & ~allowed || entry->pad)
+	if (entry->flags & ~(devid ? KVM_MSI_VALID_DEVID : 0) || entry->pad)
+		return -EINVAL;
+	if (devid && !keel_cap(vm, KVM_CAP_MSI_DEVID))
 		return -EINVAL;
 	memset(route, 0, sizeof(*route));
 	route->gsi = entry->gsi;
@@ -204,7 +207,7 @@ static int fill_route(struct keel_vm *vm, struct keel_irq_route *route,
 		route->msi.address_hi = entry->u.msi.address_hi;
 		route->msi.data = entry->u.msi.data;
 		route->msi.flags = entry->flags;
-		if (entry->flags & KVM_MSI_VALID_DEVID)
+		if (devid)
 			route->msi.devid = entry->u.msi.devid;
 	}
 	return keel_ops.irq_route_set(vm, route, entry);

@@ -7,11 +7,12 @@
 #include <keel/host_page.h>
 #include <keel/stage2.h>
 #include <keel/vm.h>
+#include "trace.h"
 
 /* Host addresses that an invalidation works on at a time, without a look at the scheduler. */
 #define INVALIDATE_STEP	(1UL << 30)
 
-static void flush_frames(struct keel_vm *vm, u64 start, u64 end)
+void keel_flush_range(struct keel_vm *vm, u64 start, u64 end)
 {
 	vm->stat.remote_tlb_flush_requests++;
 	keel_ops.s2_flush(vm, start, end);
@@ -20,18 +21,18 @@ static void flush_frames(struct keel_vm *vm, u64 start, u64 end)
 static void flush_if(struct keel_vm *vm, struct keel_s2_range *range)
 {
 	if (range->flush)
-		flush_frames(vm, range->start, range->end);
+		keel_flush_range(vm, range->start, range->end);
 	range->flush = false;
 }
 
 void keel_flush_slot(struct keel_vm *vm, const struct keel_memslot *slot)
 {
-	flush_frames(vm, slot->base, slot->base + slot->npages);
+	keel_flush_range(vm, slot->base, slot->base + slot->npages);
 }
 
 void keel_flush_all(struct keel_vm *vm)
 {
-	flush_frames(vm, 0, ~0ULL);
+	keel_flush_range(vm, 0, ~0ULL);
 }
 
 /* ---- services for slots and architectures: these may sleep ---- */
@@ -221,6 +222,7 @@ static int invalidate_range_start(struct mmu_notifier *mn, const struct mmu_noti
 	unsigned long at = r->start, to;
 	unsigned int i;
 
+	trace_kvm_unmap_hva_range(r->start, r->end);
 	write_lock(&vm->mmu_lock);
 	if (!vm->mn_active++) {
 		vm->mn_start = r->start;
@@ -297,6 +299,7 @@ static int age_hvas(struct keel_vm *vm, unsigned long start, unsigned long end, 
 static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long start,
 			     unsigned long end)
 {
+	trace_kvm_age_hva(start, end);
 	return age_hvas(to_vm(mn), start, end, AGE_CLEAR_FLUSH);
 }
 
@@ -304,11 +307,13 @@ static int clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm, unsi
 static int clear_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long start,
 		       unsigned long end)
 {
+	trace_kvm_age_hva(start, end);
 	return age_hvas(to_vm(mn), start, end, AGE_CLEAR);
 }
 
 static int test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long address)
 {
+	trace_kvm_test_age_hva(address);
 	return age_hvas(to_vm(mn), address, address + PAGE_SIZE, AGE_TEST);
 }
 

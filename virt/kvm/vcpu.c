@@ -104,7 +104,7 @@ static void ack(void *unused)
 	/* The interrupt itself did it: the vCPU has left guest mode. */
 }
 
-void keel_request_all(struct keel_vm *vm, unsigned int req, bool wait)
+bool keel_request_all(struct keel_vm *vm, unsigned int req, bool wait)
 {
 	struct keel_vcpu *vcpu;
 	struct cpumask *mask;
@@ -135,6 +135,7 @@ void keel_request_all(struct keel_vm *vm, unsigned int req, bool wait)
 		smp_call_function_many(mask, ack, NULL, wait);
 out:
 	put_cpu();
+	return any;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -145,6 +145,7 @@ void arm_s2_flush(struct keel_vm *core, u64 start_gfn, u64 end_gfn)
 {
 	/* A block goes as a whole, and CPUs may have it in pieces: ranges are of no use. */
 	arm_switch->tlb_flush_vm(current_vttbr(to_arm_vm(core)));
+	core->stat.remote_tlb_flush++;
 }
 
 static void flush_hook(struct keel_s2 *s2, u64 gfn, u64 nr)

@@ -76,7 +76,8 @@ static void host_msr_set(u32 msr, u64 val)
  */
 static void s2_flush(struct keel_vm *vm, u64 start_gfn, u64 end_gfn)
 {
-	keel_request_all(vm, KEEL_REQ_TLB_FLUSH, true);
+	if (keel_request_all(vm, KEEL_REQ_TLB_FLUSH, true))
+		vm->stat.remote_tlb_flush++;
 }
 
 static unsigned int s2_max_order(struct keel_vm *vm, u64 gfn)

@@ -64,6 +64,7 @@ long x86_set_msr_filter(struct keel_vm *vm, void *data)
 	if (r)
 		return r;
 	keel_filter_publish(vm, &to_x86_vm(vm)->msr_filter, new);
-	keel_request_all(vm, X86_REQ_INTERCEPTS, false);
+	/* The CPU goes by a permission map: no guest runs on with one that the old filter made. */
+	keel_request_all(vm, X86_REQ_INTERCEPTS, true);
 	return 0;
 }

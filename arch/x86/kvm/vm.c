@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A VM of x86: creation, and the ioctls that are nobody else's. */
+#include <keel/fault.h>
 #include <keel/filter.h>
 #include "ioctl.h"
 #include "irqchip.h"
@@ -12,7 +13,7 @@ static void s2_flush_hook(struct keel_s2 *s2, u64 gfn, u64 nr)
 {
 	struct keel_vm *vm = container_of(s2->lock, struct keel_vm, mmu_lock);
 
-	keel_request_all(vm, KEEL_REQ_TLB_FLUSH, true);
+	keel_flush_range(vm, gfn, gfn + nr);
 }
 
 static const struct keel_s2_hooks s2_hooks = {

@@ -65,6 +65,14 @@ static void routes_changed(struct keel_vm *v)
 	changes++;
 }
 
+static bool has_devid = true;
+
+int keel_cap(struct keel_vm *v, unsigned long cap)
+{
+	check(v == &vm && cap == KVM_CAP_MSI_DEVID);
+	return has_devid;
+}
+
 static bool irqchip_ready(struct keel_vm *v)
 {
 	return ready;
@@ -274,6 +282,9 @@ static void test_entries(void)
 	check(keel_set_routing(&vm, &e, 1, 0) == -EINVAL);
 	e.flags = KVM_MSI_VALID_DEVID;
 	e.u.msi.devid = 77;
+	has_devid = false;
+	check(keel_set_routing(&vm, &e, 1, 0) == -EINVAL);
+	has_devid = true;
 	check(!keel_set_routing(&vm, &e, 1, 0));
 	nr_calls = 0;
 	keel_set_irq(&vm, 0, 0, 1, false);

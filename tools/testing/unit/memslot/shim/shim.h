@@ -84,6 +84,13 @@ static inline void shim_free(const void *p)
 #define vfree(p)		shim_free(p)
 #define vmalloc_to_page(p)	((struct page *)(p))
 
+/* Tracepoints vanish. */
+#define TP_PROTO(args...)	args
+#define PARAMS(args...)		args
+#define TRACE_EVENT(name, proto, ...)	static inline void trace_##name(proto) {}
+#define DECLARE_EVENT_CLASS(...)
+#define DEFINE_EVENT(class, name, proto, ...) TRACE_EVENT(name, PARAMS(proto))
+
 /* User space: all pointers are good but NULL; shim_fault counts down to the copy that faults. */
 extern int shim_fault;
 
