@@ -5,6 +5,7 @@
 #   make KERNEL=6.12		the same for Debian's 6.12 (or 6.1), headers fetched by the lab
 #   make run [HOST=svm]		boot a test host, load keel.ko, run a real guest on it
 #   make check			all tests
+#   make check-debug		more of them, on a host kernel with every checker on
 #   make bench [HOST=svm-trinity]	what each exit costs, beside the distribution's KVM
 #   make conformance [HOST=svm]	the kernel's own KVM selftests, beside the distribution's KVM
 
@@ -60,6 +61,9 @@ shell:
 check:
 	@tools/check
 
+check-debug:
+	@tools/check --debug
+
 unit:
 	+@for d in tools/testing/unit/*/; do $(MAKE) --no-print-directory -C $$d check || exit 1; done
 
@@ -76,7 +80,7 @@ clean:
 	+@for d in tools/testing/unit/*/; do $(MAKE) --no-print-directory -s -C $$d clean; done
 
 help:
-	@sed -n '4,10s/^#   //p' Makefile
+	@sed -n '4,11s/^#   //p' Makefile
 	@echo 'make unit | loc | checkstyle | shell | config | clean | install | load | unload'
 
-.PHONY: modules config oldconfig install load unload run bench conformance shell check unit loc checkstyle clean help
+.PHONY: modules config oldconfig install load unload run bench conformance shell check check-debug unit loc checkstyle clean help

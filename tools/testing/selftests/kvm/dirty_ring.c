@@ -2,6 +2,7 @@
 /* The dirty ring: each page once, full when it is full, reset by the host. */
 #include <stdlib.h>
 #include "kvm.h"
+#include "trace.h"
 
 #define PAGES 4096u
 #define ENTRIES 1024u
@@ -165,6 +166,24 @@ TEST(collect)
 		seen_are(ring, round * 11, n, 5);
 		ASSERT_EQ(reset(ring), n);
 	}
+}
+
+TEST(events)
+{
+	static const char *const events[] = { "kvm_dirty_ring_push", "kvm_dirty_ring_reset" };
+	struct ring *ring = ring_create(guest_writes, KVM_MEM_LOG_DIRTY_PAGES);
+
+	vcpu_sync(ring->vcpu);
+	order(ring, 3, 10, 2);
+	trace_start(events, ARRAY_SIZE(events));
+	vcpu_sync(ring->vcpu);
+	ASSERT_EQ(harvest(ring), 10);
+	ASSERT_EQ(trace_count("kvm_dirty_ring_push"), 10);
+	ASSERT_EQ(trace_count("kvm_dirty_ring_reset"), 0);
+	ASSERT_EQ(trace_count("slot 1 offset 0x15 "), 1);
+	ASSERT_EQ(reset(ring), 10);
+	ASSERT(trace_count("kvm_dirty_ring_reset") >= 1);
+	trace_stop();
 }
 
 /* Without the flag on the slot nothing is recorded. */

@@ -35,7 +35,8 @@ struct slot {
 static struct slot slots[FILES];
 static int events[EVENTS];
 static u8 *arena;
-static unsigned long steps;
+static unsigned long steps, seconds;
+static u64 end;
 static _Atomic bool over;
 static _Atomic unsigned int finished;
 static _Atomic unsigned long calls, successes, runs;
@@ -314,7 +315,7 @@ static void *fuzz(void *argument)
 	unsigned long i;
 
 	ASSERT(buffer);
-	for (i = 0; i < steps / THREADS; i++)
+	for (i = 0; seconds ? now_ns() < end : i < steps / THREADS; i++)
 		step(&r, buffer);
 	free(buffer);
 	finished++;
@@ -349,6 +350,8 @@ TEST_SECONDS(random, 240)
 	int fd;
 
 	steps = test_number("KVMTEST_STEPS", 20000);
+	seconds = test_number("KVMTEST_SECONDS", 0);	/* in place of the steps */
+	end = now_ns() + seconds * 1000000000ull;
 	ASSERT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
 	arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT(arena != MAP_FAILED);
@@ -372,5 +375,5 @@ TEST_SECONDS(random, 240)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	test_note("%lu calls, %lu of them successful, %lu runs of a guest", calls, successes, runs);
-	ASSERT(successes > steps / 50);
+	ASSERT(successes > calls / 50 && calls > 100);
 }

@@ -75,6 +75,11 @@ TEST(rules)
 	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 0, PAGE, (void *)(-PAGE)));
 	/* The end of the guest's address space. */
 	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, -2 * PAGE, 4 * PAGE, mem));
+	/* Where no guest address reaches: a slot, the end of one, a move. */
+	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 1ul << 60, PAGE, mem));
+	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 1ul << 52, PAGE, mem));
+	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, (1ul << 52) - PAGE, 2 * PAGE, mem));
+	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, most - 1, 0, 1ul << 52, PAGE, mem));
 	/* More pages than an int counts. */
 	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 0, PAGE << 31, mem));
 	/* Nothing there to delete. */

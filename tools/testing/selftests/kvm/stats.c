@@ -2,9 +2,11 @@
 /* Binary statistics: the file's form, its values, and their files in debugfs. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "kvm.h"
+#include "trace.h"
 
 static void guest_syncs(u64 arg)
 {
@@ -117,6 +119,52 @@ TEST(names)
 		ASSERT_MSG((!keel_version() && !arch_stock_stat(vcpu_names[i])) ||
 			   vcpu_stat(vcpu, vcpu_names[i]) >= 0, "no statistic %s", vcpu_names[i]);
 	ASSERT(vm_stat(vm, "remote_tlb_flush") >= 0);
+}
+
+static u64 stop;
+
+static void guest_reads_on(u64 gpa)
+{
+	while (!READ(stop))
+		read64(gpa);
+}
+
+static void on_cpu(pthread_t thread, unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	ASSERT_EQ(pthread_setaffinity_np(thread, sizeof(set), &set), 0);
+}
+
+/* Memory is taken away from a guest that runs: its CPU has to be told. */
+TEST(flush)
+{
+	static const char *const events[] = { "kvm_unmap_hva_range" };
+	struct vm *vm = vm_create(0);
+	struct vcpu *vcpu = vcpu_create(vm, guest_reads_on, SLOT_GPA);
+	u8 *mem = host_memory(PAGE, PAGE);
+	s64 before = vm_stat(vm, "remote_tlb_flush");
+	char text[40];
+	u64 end = 0, i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		test_skip("one CPU");
+	vm_add_slot(vm, 1, 0, SLOT_GPA, PAGE, mem);
+	on_cpu(pthread_self(), 0);
+	trace_start(events, ARRAY_SIZE(events));
+	vcpu_start(vcpu);
+	on_cpu(vcpu->thread, 1);
+	for (i = 0; vm_stat(vm, "remote_tlb_flush") == before && more(&end, i, 100000); i++)
+		ASSERT_OK(madvise(mem, PAGE, MADV_DONTNEED));
+	*vm_var(vm, stop) = 1;
+	vcpu_join(vcpu);
+	ASSERT(vm_stat(vm, "remote_tlb_flush") > before);
+	ASSERT(vm_stat(vm, "remote_tlb_flush_requests") >= vm_stat(vm, "remote_tlb_flush"));
+	snprintf(text, sizeof(text), "range: %#016lx -- ", (u64)mem);
+	ASSERT(trace_count(text) > 0);
+	trace_stop();
 }
 
 TEST(debugfs)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "fail.h"
 #include "test.h"
 
 #define EXIT_SKIP 4
@@ -131,7 +132,7 @@ static bool run_test(struct test *test, unsigned int number)
 		_exit(EXIT_SUCCESS);
 	}
 	setpgid(pid, pid);
-	status = wait_child(pid, test->seconds * test_size(1, 3));
+	status = wait_child(pid, test->seconds * test_number("KVMTEST_PATIENCE", test_size(1, 3)));
 	/* Whatever the test has started goes with it. */
 	kill(-pid, SIGKILL);
 	if (status < 0) {
@@ -187,6 +188,8 @@ int main(int argc, char **argv)
 		if (!chosen(test, patterns))
 			continue;
 		number++;
+		if (!list && number == 1 && test_number("KVMTEST_FAULTS", 0))
+			fail_setup();
 		if (list)
 			printf("%s.%s %u\n", test->suite, test->name, test->seconds);
 		else

@@ -302,6 +302,51 @@ static void traps_are(struct vcpu *vcpu, u64 on_read, u64 on_write)
 	ASSERT_EQ(vcpu->call.args[1], on_write);
 }
 
+enum { REST, READ_ON, END };
+
+static u64 reads, task;
+
+static void guest_keeps_reading(u64 arg)
+{
+	for (;;) {
+		while (READ(task) == REST)
+			guest_relax();
+		if (READ(task) == END)
+			return;
+		while (catch_rdmsr(MSR_LSTAR) == -1)
+			WRITE(reads, reads + 1);
+		WRITE(task, REST);
+	}
+}
+
+/* When the call returns, no vCPU goes by the old filter any more. */
+TEST(filter_running)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *vcpu = vcpu_create(vm, guest_keeps_reading, 0);
+	volatile u64 *now = vm_var(vm, reads), *to_do = vm_var(vm, task);
+	u64 seen, end = 0, i;
+	u8 deny[1] = { 0 };
+
+	NEED_CAP(KVM_CAP_X86_MSR_FILTER);
+	vcpu_start(vcpu);
+	for (i = 0; more(&end, i, 2000); i++) {
+		set_filter(vm, KVM_MSR_FILTER_DEFAULT_ALLOW, 0, 0, 0, NULL);
+		seen = *now;
+		*to_do = READ_ON;
+		while (*now == seen)
+			;
+		set_filter(vm, KVM_MSR_FILTER_DEFAULT_ALLOW, KVM_MSR_FILTER_READ, MSR_LSTAR, 1, deny);
+		seen = *now;
+		while (*to_do != REST)
+			;
+		/* One may have been read, and not counted yet. */
+		ASSERT_MSG(*now <= seen + 1, "%lu reads of what is denied", *now - seen);
+	}
+	*to_do = END;
+	vcpu_join(vcpu);
+}
+
 TEST(filter)
 {
 	struct vm *vm = vm_create(0);
