@@ -2,7 +2,6 @@
 /* Entry and exit around the world switch, and the ASIDs; interrupts are off. */
 #include <linux/context_tracking.h>
 #include <linux/hw_breakpoint.h>
-#include <linux/irq_work.h>
 #include <linux/mm_types.h>
 #include <linux/sched.h>
 #include <asm/debugreg.h>
@@ -44,7 +43,14 @@ static void nothing(struct irq_work *work)
 {
 }
 
-static DEFINE_PER_CPU(struct irq_work, exit_work) = IRQ_WORK_INIT_HARD(nothing);
+/*
+ * At run time, because a module's per-CPU variables cannot be initialized with addresses: kernels up to 6.12 at
+ * least do not relocate that section.
+ */
+void svm_exit_work_init(struct svm_cpu *cpu)
+{
+	cpu->exit_work = IRQ_WORK_INIT_HARD(nothing);
+}
 
 /* RCU may have to watch for what these do: they leave guest state for a moment. */
 static noinstr void raise_exit(struct svm_vcpu *s)
@@ -52,7 +58,7 @@ static noinstr void raise_exit(struct svm_vcpu *s)
 	s->exit_soon = false;
 	keel_guest_state_exit();
 	instrumentation_begin();
-	irq_work_queue(this_cpu_ptr(&exit_work));
+	irq_work_queue(&this_cpu_ptr(&svm_cpu)->exit_work);
 	instrumentation_end();
 	keel_guest_state_enter();
 }

@@ -152,6 +152,7 @@ static int alloc_cpus(void)
 	for_each_possible_cpu(i) {
 		struct svm_cpu *cpu = per_cpu_ptr(&svm_cpu, i);
 
+		svm_exit_work_init(cpu);
 		cpu->host_pa = alloc_area(cpu_to_node(i));
 		cpu->hsave_pa = alloc_area(cpu_to_node(i));
 		if (!cpu->host_pa || !cpu->hsave_pa) {

@@ -3,6 +3,7 @@
 #ifndef KEEL_SVM_H
 #define KEEL_SVM_H
 
+#include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <asm/trapnr.h>
 #include "../x86.h"
@@ -30,6 +31,7 @@ extern int svm_tsc_aux_slot;	/* of user-return.c, or -1 */
  * @next_asid: the next one of this generation
  * @last_vcpu: svm_vcpu.id of the last one that ran here, for the branch predictor barrier
  * @tsc_ratio: what MSR_AMD64_TSC_RATIO holds
+ * @exit_work: an interrupt to itself, for an exit that follows the entry at once
  */
 struct svm_cpu {
 	u64 host_pa, hsave_pa;
@@ -37,6 +39,7 @@ struct svm_cpu {
 	u32 next_asid;
 	u64 last_vcpu;
 	u64 tsc_ratio;
+	struct irq_work exit_work;
 };
 
 DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
@@ -196,6 +199,7 @@ void svm_dump(struct svm_vcpu *s);
 
 /* enter.c, switch.S: the world switch */
 void svm_enter(struct x86_vcpu *v);
+void svm_exit_work_init(struct svm_cpu *cpu);
 asmlinkage void svm_switch(unsigned long *regs, u64 vmcb_pa, u64 host_pa, u64 spec_ctrl);
 
 #endif

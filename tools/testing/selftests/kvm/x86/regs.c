@@ -505,6 +505,46 @@ TEST(inject_exception)
 	vcpu_done(vcpu);
 }
 
+static u64 nmis;
+
+static void on_nmi(struct trap_frame *frame)
+{
+	WRITE(nmis, nmis + 1);
+}
+
+static void guest_gets_ud_and_nmi(u64 arg)
+{
+	guest_on_trap(V_NMI, on_nmi);
+	guest_gets_ud(arg);
+}
+
+/* An NMI that has to wait because another event is injected comes right after it, without the guest's doing. */
+TEST(inject_exception_and_nmi)
+{
+	struct vcpu *vcpu = vcpu_create(vm_create(0), guest_gets_ud_and_nmi, 0);
+	struct kvm_vcpu_events events;
+	unsigned int i;
+
+	NEED_CAP(KVM_CAP_VCPU_EVENTS);
+	vcpu_sync_is(vcpu, 1);
+	for (i = 0; i < 2; i++) {
+		vcpu->run->immediate_exit = 1;
+		ASSERT_EQ(vcpu_run_once(vcpu), -EINTR);
+		vcpu->run->immediate_exit = 0;
+		ASSERT_OK(ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events));
+		events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING;
+		events.nmi.pending = 1;
+		events.exception.injected = 1;
+		events.exception.nr = V_UD;
+		events.exception.has_error_code = 0;
+		ASSERT_OK(ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events));
+		vcpu_sync_is(vcpu, 0xdd);
+		ASSERT_EQ(*vm_var(vcpu->vm, nmis), i + 1);
+	}
+	vcpu_sync_is(vcpu, 2);
+	vcpu_done(vcpu);
+}
+
 TEST(mp_state)
 {
 	struct vm *vm = vm_create(VM_IRQCHIP), *bare = vm_create(VM_BARE);
