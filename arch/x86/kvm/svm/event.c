@@ -201,6 +201,7 @@ void svm_nmi_window(struct x86_vcpu *v)
 	if (s->after & SVM_AFTER_INJECTED) {
 		s->exit_soon = true;
 		svm_rearm(s);
+		v->events_dirty = true;	/* at that exit it is the NMI's turn */
 		return;
 	}
 	step(s);

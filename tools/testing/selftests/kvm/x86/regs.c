@@ -518,7 +518,7 @@ static void guest_gets_ud_and_nmi(u64 arg)
 	guest_gets_ud(arg);
 }
 
-/* An NMI that has to wait because another event is injected comes right after it, without the guest's doing. */
+/* An NMI that has to wait because another event is injected comes after it. */
 TEST(inject_exception_and_nmi)
 {
 	struct vcpu *vcpu = vcpu_create(vm_create(0), guest_gets_ud_and_nmi, 0);
