@@ -300,11 +300,6 @@ free:
 	return ret;
 }
 
-static bool reachable(const struct keel_vm *vm, unsigned int as_id, const struct keel_region *region)
-{
-	return (region->gpa + region->size) >> PAGE_SHIFT <= vm->s2[as_id].nr_gfns;
-}
-
 int keel_set_memory_region(struct keel_vm *vm, const struct keel_region *region, bool internal)
 {
 	struct keel_memslots *ms;
@@ -328,9 +323,6 @@ int keel_set_memory_region(struct keel_vm *vm, const struct keel_region *region,
 		ret = change;
 	else if (change == KEEL_SLOT_CREATE &&
 		 ms->npages + (region->size >> PAGE_SHIFT) < ms->npages)
-		ret = -EINVAL;
-	else if ((change == KEEL_SLOT_CREATE || change == KEEL_SLOT_MOVE) &&
-		 !reachable(vm, as_id, region))
 		ret = -EINVAL;
 	else if (change != KEEL_SLOT_SAME)
 		ret = update(vm, ms, region, old, change);

@@ -80,6 +80,11 @@ static void s2_flush(struct keel_vm *vm, u64 start_gfn, u64 end_gfn)
 		vm->stat.remote_tlb_flush++;
 }
 
+static int slot_check(struct keel_vm *vm, const struct keel_memslot *old, const struct keel_memslot *new)
+{
+	return new && new->base + new->npages > vm->s2[0].nr_gfns ? -EINVAL : 0;
+}
+
 static unsigned int s2_max_order(struct keel_vm *vm, u64 gfn)
 {
 	return x86_backend.s2_max_order;
@@ -143,6 +148,7 @@ static const struct keel_arch_ops x86_ops = {
 	.unhalt = x86_unhalt,
 	.in_kernel = in_kernel,
 	.s2_flush = s2_flush,
+	.slot_check = slot_check,
 	.s2_max_order = s2_max_order,
 	.irq_route_set = x86_irq_route_set,
 	.irq_set_atomic = x86_irq_set_atomic,

@@ -57,6 +57,12 @@ static void is_nothing(struct reader *r, u64 gpa)
 	ASSERT_EQ(guest_reads_at(r, gpa, &answer), answer);
 }
 
+/* Architectures say it differently. */
+static void out_of_reach(int result)
+{
+	ASSERT_MSG(result < 0 && (errno == EINVAL || errno == EFAULT), "%d, errno %d", result, errno);
+}
+
 TEST(rules)
 {
 	struct vm *vm = vm_create(VM_BARE);
@@ -76,10 +82,10 @@ TEST(rules)
 	/* The end of the guest's address space. */
 	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, -2 * PAGE, 4 * PAGE, mem));
 	/* Where no guest address reaches: a slot, the end of one, a move. */
-	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 1ul << 60, PAGE, mem));
-	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 1ul << 52, PAGE, mem));
-	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, (1ul << 52) - PAGE, 2 * PAGE, mem));
-	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, most - 1, 0, 1ul << 52, PAGE, mem));
+	out_of_reach(vm_set_slot(vm, 0, 0, 1ul << 60, PAGE, mem));
+	out_of_reach(vm_set_slot(vm, 0, 0, 1ul << 52, PAGE, mem));
+	out_of_reach(vm_set_slot(vm, 0, 0, (1ul << 52) - PAGE, 2 * PAGE, mem));
+	out_of_reach(vm_set_slot(vm, most - 1, 0, 1ul << 52, PAGE, mem));
 	/* More pages than an int counts. */
 	ASSERT_ERRNO(EINVAL, vm_set_slot(vm, 0, 0, 0, PAGE << 31, mem));
 	/* Nothing there to delete. */

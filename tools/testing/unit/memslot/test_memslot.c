@@ -108,8 +108,6 @@ struct keel_vm *new_vm(void)
 	struct keel_vm *vm = calloc(1, sizeof(*vm));
 
 	keel_memslots_init(vm);
-	for (int i = 0; i < KEEL_MAX_ASPACES; i++)
-		vm->s2[i].nr_gfns = SHIM_FRAMES;
 	for (int i = 0; i < SHIM_VCPUS; i++)
 		vm->vcpu[i].vm = vm;
 	memset(writable, 0, sizeof(writable));

@@ -24,16 +24,11 @@ struct keel_vcpu {
 	struct keel_dirty_ring dirty_ring;
 };
 
-struct keel_s2 {
-	u64 nr_gfns;
-};
-
 struct keel_vm {
 	rwlock_t mmu_lock;
 	struct mutex slots_lock;
 	struct srcu_struct srcu;
 	struct keel_memslots slots[KEEL_MAX_ASPACES];
-	struct keel_s2 s2[KEEL_MAX_ASPACES];
 	unsigned int created_vcpus;
 	u32 dirty_ring_entries;
 	bool dirty_ring_with_bitmap;
