@@ -102,7 +102,7 @@ struct keel_arch_ops {
 
 	/*
 	 * vCPU life. vcpu_create runs before the vCPU can be seen by anyone and under
-	 * vm->lock; vcpu_created after it can; vcpu_destroy when nobody can any more.
+	 * vm->lock; vcpu_created after it can, loaded; vcpu_destroy when nobody can any more.
 	 */
 	int (*vcpu_check)(struct keel_vm *vm, unsigned int id);
 	int (*vcpu_create)(struct keel_vcpu *vcpu);
@@ -193,6 +193,9 @@ struct keel_arch_ops {
 	bool (*irqchip_ready)(struct keel_vm *vm);
 	/* Do the guest's acknowledges reach keel_irq_acked()? NULL: whenever irqchip_ready(). */
 	bool (*irq_can_ack)(struct keel_vm *vm);
+
+	/* steal.h: the guest's other CPUs have left this in the byte that marks this one as preempted. */
+	void (*steal_message)(struct keel_vcpu *vcpu, u8 message);
 
 	/* Async page faults (async_pf.h). */
 	bool (*apf_can_notify)(struct keel_vcpu *vcpu);

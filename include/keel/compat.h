@@ -157,6 +157,13 @@ static inline int keel_cmpxchg16(u64 *mem, u64 *old, const u64 *new)
 #define keel_syscore_unregister(syscore)	unregister_syscore_ops(syscore)
 #endif
 
+/* Before 6.4 KVM_EXIT_HYPERCALL had no flags, but a word in their place for the only one there is. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define keel_hypercall_flags(run, flags_)	((run)->hypercall.flags = (flags_))
+#else
+#define keel_hypercall_flags(run, flags_)	((run)->hypercall.longmode = (flags_))
+#endif
+
 /* 6.10 hides members of kvm_run that user space changes while the vCPU runs: read them once. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define keel_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)

@@ -50,6 +50,14 @@ enum keel_fault_result {
  * is answered by SIGBUS to the thread, and KEEL_FAULT_RETRY.
  */
 int keel_fault(struct keel_vcpu *vcpu, struct keel_s2_fault *fault);
+/**
+ * keel_fault_exit - the same, with what an exit handler returns
+ *
+ * Return: 1: enter the guest again; KEEL_EXIT_MMIO: there is no memory, it is the architecture's
+ * to emulate or refuse; a negative errno.
+ */
+#define KEEL_EXIT_MMIO 2
+int keel_fault_exit(struct keel_vcpu *vcpu, struct keel_s2_fault *fault);
 
 /**
  * keel_pre_fault - KVM_PRE_FAULT_MEMORY on one range; updates @range as it goes

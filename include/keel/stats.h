@@ -23,6 +23,7 @@ struct keel_vcpu_stat {
 	u64 halt_poll_fail_hist[KEEL_HIST_BUCKETS];
 	u64 halt_wait_hist[KEEL_HIST_BUCKETS];
 	u64 blocking;
+	u64 preemption_reported;
 	u64 directed_yield_attempted, directed_yield_successful;
 };
 

@@ -29,6 +29,18 @@ struct keel_timer {
 	u64 period;
 };
 
+/**
+ * keel_ticks_to_ns - how long a counter needs
+ * @ticks: for so many
+ * @hz: its rate, below 2^34
+ *
+ * Return: rounded up, for whoever is interrupted too early has to set the timer again; and never so
+ * large that it could not be added to a time.
+ */
+u64 keel_ticks_to_ns(u64 ticks, u64 hz);
+/** keel_ns_to_ticks - what a counter of @hz counts in @ns, modulo 2^64 as a counter does. */
+u64 keel_ns_to_ticks(u64 ns, u64 hz);
+
 void keel_timer_init(struct keel_timer *timer, void (*fire)(struct keel_timer *, u64));
 /** keel_timer_start - arm for @expiry (may be in the past: fires at once), then each @period ns. */
 void keel_timer_start(struct keel_timer *timer, ktime_t expiry, u64 period);

@@ -164,6 +164,18 @@ void keel_unlock_all_vcpus(struct keel_vm *vm);
 /* run.c */
 /** keel_internal_error - KVM_EXIT_INTERNAL_ERROR with @n words of @data. Return: 0, to user space. */
 int keel_internal_error(struct keel_vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
+/** keel_emulation_failure - the same for an instruction: its bytes, as far as they are known. 0. */
+int keel_emulation_failure(struct keel_vcpu *vcpu, const u8 *bytes, unsigned int len);
+/**
+ * keel_hypercall_exit - KVM_EXIT_HYPERCALL
+ * @nr: number of the call
+ * @flags: KVM_EXIT_HYPERCALL_* of the architecture
+ * @n: arguments, up to 6
+ *
+ * Return: 0, to user space. What it answers is in kvm_run's hypercall.ret.
+ */
+int keel_hypercall_exit(struct keel_vcpu *vcpu, u64 nr, u64 flags, unsigned int n,
+			const u64 *args);
 int keel_vcpu_run(struct keel_vcpu *vcpu);
 
 /* halt.c */

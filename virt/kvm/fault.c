@@ -260,6 +260,23 @@ int keel_fault(struct keel_vcpu *vcpu, struct keel_s2_fault *fault)
 	}
 }
 
+int keel_fault_exit(struct keel_vcpu *vcpu, struct keel_s2_fault *fault)
+{
+	int r = keel_fault(vcpu, fault);
+
+	switch (r) {
+	case KEEL_FAULT_RETRY:
+	case KEEL_FAULT_ASYNC:
+		return 1;
+	case KEEL_FAULT_USER:
+		return -EFAULT;		/* kvm_run says where */
+	case KEEL_FAULT_MMIO:
+		return KEEL_EXIT_MMIO;
+	default:
+		return r;
+	}
+}
+
 #ifdef KVM_PRE_FAULT_MEMORY
 /* Return: bytes done from @gpa on, or an error. */
 static long pre_fault_one(struct keel_vcpu *vcpu, u64 gpa)

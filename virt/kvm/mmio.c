@@ -36,6 +36,15 @@ static __always_inline void trace_mmio(int type, unsigned int bus, unsigned int 
 		trace_kvm_mmio(type, len, addr, data);
 }
 
+static __always_inline void trace_io(int type, unsigned int bus, unsigned int len, u64 addr,
+				     const void *data)
+{
+	if (bus == KEEL_BUS_PIO)
+		trace_kvm_pio(type == KEEL_TRACE_MMIO_WRITE, addr, len, 1, data);
+	else
+		trace_mmio(type, bus, len, addr, data);
+}
+
 /* Describe an access whose data begins at @off. False: its data has no room there. */
 static __always_inline bool describe(struct keel_io_access *access, unsigned int bus, u64 addr,
 				     unsigned int size, unsigned int count, unsigned int off)
@@ -212,7 +221,11 @@ int keel_mmio_write(struct keel_vcpu *vcpu, u64 gpa, const void *val, int len)
  */
 int keel_pio_read(struct keel_vcpu *vcpu, u16 port, int size, void *val, unsigned int count)
 {
-	return do_read(vcpu, KEEL_BUS_PIO, port, size, count, val);
+	int r = do_read(vcpu, KEEL_BUS_PIO, port, size, count, val);
+
+	if (!r)
+		trace_kvm_pio(false, port, size, count, val);
+	return r;
 }
 
 /**
@@ -228,6 +241,8 @@ int keel_pio_read(struct keel_vcpu *vcpu, u16 port, int size, void *val, unsigne
 int keel_pio_write(struct keel_vcpu *vcpu, u16 port, int size, const void *val,
 		   unsigned int count)
 {
+	if (likely(!vcpu->io.skip))
+		trace_kvm_pio(true, port, size, count, val);
 	return do_write(vcpu, KEEL_BUS_PIO, port, size, count, val);
 }
 #endif
@@ -250,7 +265,7 @@ int keel_io_read_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, vo
 	struct keel_io *io = &vcpu->io;
 
 	if (!keel_bus_read(vcpu, bus, addr, len, val)) {
-		trace_mmio(KEEL_TRACE_MMIO_READ, bus, len, addr, val);
+		trace_io(KEEL_TRACE_MMIO_READ, bus, len, addr, val);
 		return 0;
 	}
 	keel_io_begin(vcpu);
@@ -275,7 +290,7 @@ void keel_io_write_only(struct keel_vcpu *vcpu, enum keel_bus_id bus, u64 addr, 
 {
 	struct keel_io *io = &vcpu->io;
 
-	trace_mmio(KEEL_TRACE_MMIO_WRITE, bus, len, addr, val);
+	trace_io(KEEL_TRACE_MMIO_WRITE, bus, len, addr, val);
 	if (!keel_bus_write(vcpu, bus, addr, len, val))
 		return;
 	describe(&io->posted[0], bus, addr, len, 1, 0);

@@ -195,6 +195,38 @@ int keel_internal_error(struct keel_vcpu *vcpu, u32 suberror, unsigned int n, co
 	return 0;
 }
 
+int keel_emulation_failure(struct keel_vcpu *vcpu, const u8 *bytes, unsigned int len)
+{
+	struct kvm_run *run = vcpu->run;
+
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	if (len) {
+		/* flags, then size and bytes as in the ABI structure: 3 words in all */
+		len = min_t(unsigned int, len, sizeof(run->emulation_failure.insn_bytes));
+		run->emulation_failure.flags =
+			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+		run->emulation_failure.insn_size = len;
+		memcpy(run->emulation_failure.insn_bytes, bytes, len);
+		run->emulation_failure.ndata = 3;
+	}
+	return 0;
+}
+
+int keel_hypercall_exit(struct keel_vcpu *vcpu, u64 nr, u64 flags, unsigned int n,
+			const u64 *args)
+{
+	struct kvm_run *run = vcpu->run;
+
+	memset(&run->hypercall, 0, sizeof(run->hypercall));
+	run->exit_reason = KVM_EXIT_HYPERCALL;
+	run->hypercall.nr = nr;
+	memcpy(run->hypercall.args, args, n * sizeof(*args));
+	keel_hypercall_flags(run, flags);
+	return 0;
+}
+
 /**
  * keel_vcpu_run - KVM_RUN with the vCPU loaded and its mutex held
  * @vcpu: the vCPU

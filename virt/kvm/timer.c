@@ -37,6 +37,24 @@ static enum hrtimer_restart expired(struct hrtimer *hr)
 	return HRTIMER_RESTART;
 }
 
+u64 keel_ticks_to_ns(u64 ticks, u64 hz)
+{
+	u64 rest, seconds = div64_u64_rem(ticks, hz, &rest);
+
+	/* In a century nobody waits for it. */
+	if (seconds > 100ull * 366 * 24 * 3600)
+		return KTIME_MAX / 2;
+	return seconds * NSEC_PER_SEC + div64_u64(rest * NSEC_PER_SEC, hz) + 1;
+}
+
+u64 keel_ns_to_ticks(u64 ns, u64 hz)
+{
+	u32 rest;
+	u64 seconds = div_u64_rem(ns, NSEC_PER_SEC, &rest);
+
+	return seconds * hz + div_u64(rest * hz, NSEC_PER_SEC);
+}
+
 /**
  * keel_timer_init - prepare a timer
  * @timer: the timer

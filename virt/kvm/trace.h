@@ -170,6 +170,31 @@ TRACE_EVENT(kvm_mmio,
 		  __entry->len, __entry->gpa, __entry->val)
 );
 
+TRACE_EVENT(kvm_pio,
+	TP_PROTO(unsigned int rw, unsigned int port, unsigned int size, unsigned int count,
+		 const void *data),
+	TP_ARGS(rw, port, size, count, data),
+	TP_STRUCT__entry(
+		__field(unsigned int, rw)
+		__field(unsigned int, port)
+		__field(unsigned int, size)
+		__field(unsigned int, count)
+		__field(unsigned int, val)
+	),
+	TP_fast_assign(
+		__entry->rw = rw;
+		__entry->port = port;
+		__entry->size = size;
+		__entry->count = count;
+		__entry->val = 0;
+		if (data)
+			memcpy(&__entry->val, data, min(size, 4u));
+	),
+	TP_printk("pio_%s at 0x%x size %d count %d val 0x%x %s",
+		  __entry->rw ? "write" : "read", __entry->port, __entry->size,
+		  __entry->count, __entry->val, __entry->count > 1 ? "(...)" : "")
+);
+
 /* --- memory ------------------------------------------------------------------------------ */
 
 TRACE_EVENT(kvm_unmap_hva_range,

@@ -43,6 +43,7 @@ void keel_vcpu_put(struct keel_vcpu *vcpu)
 {
 	preempt_disable();
 	keel_lazy_put(vcpu, KEEL_LAZY_RUN);
+	keel_steal_put(vcpu);
 	keel_ops.vcpu_put(vcpu);
 	preempt_notifier_unregister(&vcpu->pn);
 	__this_cpu_write(running, NULL);
@@ -67,6 +68,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 		WRITE_ONCE(vcpu->ready, true);
 	}
 	keel_lazy_put(vcpu, KEEL_LAZY_SCHED);
+	keel_steal_put(vcpu);
 	keel_ops.vcpu_put(vcpu);
 	__this_cpu_write(running, NULL);
 }
@@ -480,8 +482,13 @@ long keel_create_vcpu(struct keel_vm *vm, unsigned long id)
 		free_vcpu(vcpu);
 		goto out;
 	}
-	if (keel_ops.vcpu_created)
+	/* If it is killed, the VM goes with the task. */
+	if (keel_ops.vcpu_created && !mutex_lock_killable(&vcpu->mutex)) {
+		keel_vcpu_load(vcpu);
 		keel_ops.vcpu_created(vcpu);
+		keel_vcpu_put(vcpu);
+		mutex_unlock(&vcpu->mutex);
+	}
 	keel_vcpu_debugfs_create(vcpu);
 	return r;
 out:

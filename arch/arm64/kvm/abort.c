@@ -204,11 +204,8 @@ int arm_exit_abort(struct arm_vcpu *v)
 	case FSC_EXTABT_WALK:
 		return external_abort(v);
 	default:
-		v->core.run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-		v->core.run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
-		v->core.run->internal.ndata = 1;
-		v->core.run->internal.data[0] = esr;
-		return 0;
+		return keel_internal_error(&v->core, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 1,
+					   &esr);
 	}
 	/* A walk only reads, unless it sets flags in the guest's tables; WnR is then about the access. */
 	if (esr & ESR_ELx_S1PTW)
@@ -220,16 +217,6 @@ int arm_exit_abort(struct arm_vcpu *v)
 		return 1;
 	}
 
-	r = keel_fault(&v->core, &fault);
-	switch (r) {
-	case KEEL_FAULT_RETRY:
-	case KEEL_FAULT_ASYNC:
-		return 1;
-	case KEEL_FAULT_USER:
-		return -EFAULT;		/* kvm_run says where */
-	case KEEL_FAULT_MMIO:
-		return no_memory(v, gpa);
-	default:
-		return r;
-	}
+	r = keel_fault_exit(&v->core, &fault);
+	return r == KEEL_EXIT_MMIO ? no_memory(v, gpa) : r;
 }

@@ -553,7 +553,6 @@ static int fault(struct x86_vcpu *v)
 
 static int fail(struct x86_vcpu *v, u32 type)
 {
-	struct kvm_run *run = v->core.run;
 	bool cpl3 = x86_be(get_cpl)(v) == 3;
 
 	v->stat.insn_emulation_fail++;
@@ -562,23 +561,7 @@ static int fail(struct x86_vcpu *v, u32 type)
 	/* A process of the guest must not be able to end the VM: it gets a #UD, the kernel does not. */
 	if (cpl3 && !x86_vm_of(v)->exit_on_emul_error)
 		return x86_ud(v);
-	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
-	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
-	run->emulation_failure.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	run->emulation_failure.ndata = 0;
-	run->emulation_failure.flags = 0;
-	if (v->emul->fetched) {
-		/* flags, then size and bytes as in the ABI structure: 4 words in all */
-		run->emulation_failure.flags =
-			KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
-		run->emulation_failure.insn_size = min_t(u8, v->emul->fetched, 15);
-		memset(run->emulation_failure.insn_bytes, 0x90,
-		       sizeof(run->emulation_failure.insn_bytes));
-		memcpy(run->emulation_failure.insn_bytes, v->emul->bytes,
-		       run->emulation_failure.insn_size);
-		run->emulation_failure.ndata = 3;
-	}
-	return 0;
+	return keel_emulation_failure(&v->core, v->emul->bytes, min_t(u8, v->emul->fetched, 15));
 }
 
 static int finish(struct x86_vcpu *v, int rc, u32 type)

@@ -73,7 +73,6 @@ int x86_exit_xsetbv(struct x86_vcpu *v)
 
 static int finish_in(struct x86_vcpu *v, int size, u16 port, u32 val)
 {
-	trace_kvm_pio(false, port, size, 1, &val);
 	switch (size) {
 	case 1:
 		*(u8 *)&v->regs[X86_RAX] = val;
@@ -92,7 +91,6 @@ int x86_fast_pio(struct x86_vcpu *v, bool in, int size, u16 port)
 	u32 val = in ? 0 : v->regs[X86_RAX];
 
 	if (!in) {
-		trace_kvm_pio(true, port, size, 1, &val);
 		keel_io_write_only(&v->core, KEEL_BUS_PIO, port, &val, size);
 		return x86_skip(v);
 	}
@@ -135,18 +133,9 @@ int x86_exit_s2(struct x86_vcpu *v, struct keel_s2_fault *fault, bool own, const
 	int r;
 
 	fault->order = U8_MAX;	/* as large as the host's page and the slot allow */
-	r = keel_fault(&v->core, fault);
-	switch (r) {
-	case KEEL_FAULT_RETRY:
-	case KEEL_FAULT_ASYNC:
-		return 1;
-	case KEEL_FAULT_USER:
-		return -EFAULT;		/* kvm_run says where */
-	case KEEL_FAULT_MMIO:
-		break;
-	default:
+	r = keel_fault_exit(&v->core, fault);
+	if (r != KEEL_EXIT_MMIO)
 		return r;
-	}
 	in = own ? x86_known_insn(v, insn, len) : NULL;
 	/* An eventfd that takes any write at its address needs no decoding beyond the length. */
 	if (fault->write && !keel_bus_write(&v->core, KEEL_BUS_FAST_MMIO, fault->gpa, 0, NULL)) {

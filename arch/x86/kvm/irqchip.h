@@ -47,7 +47,6 @@ int x86_lapic_create(struct x86_vcpu *v);
 void x86_lapic_created(struct x86_vcpu *v);
 void x86_lapic_destroy(struct x86_vcpu *v);
 void x86_lapic_reset(struct x86_vcpu *v, bool init);
-bool x86_lapic_enabled(const struct x86_vcpu *v);	/* in the kernel, and on by APIC_BASE */
 /** x86_lapic_irq - highest deliverable vector above PPR, or -1. */
 int x86_lapic_irq(struct x86_vcpu *v);
 /** x86_lapic_irr - highest requested vector, or -1. */
@@ -70,7 +69,6 @@ u64 x86_get_tsc_deadline(struct x86_vcpu *v);
 void x86_set_tsc_deadline(struct x86_vcpu *v, u64 val);
 /** x86_lapic_events - X86_REQ_INIT_SIPI: act on latched INIT and SIPI. 1, or 0 to user space. */
 int x86_lapic_events(struct x86_vcpu *v);
-bool x86_lapic_init_pending(const struct x86_vcpu *v);
 /** x86_lapic_set_sipi_vector - KVM_SET_VCPU_EVENTS: of a SIPI that is latched or will be. */
 void x86_lapic_set_sipi_vector(struct x86_vcpu *v, u8 vector);
 /** x86_lapic_set_sipi - KVM_SET_MP_STATE: a SIPI waits to be acted on. */
@@ -80,7 +78,6 @@ bool x86_lapic_wakeup(struct x86_vcpu *v);
 void x86_lapic_migrate(struct x86_vcpu *v);	/* on another CPU now: take the timer along */
 /** x86_lapic_tsc_changed - the guest's TSC jumped: program the deadline again. */
 void x86_lapic_tsc_changed(struct x86_vcpu *v);
-bool x86_lapic_enabled_sw(const struct x86_vcpu *v);
 int x86_pv_ipi(struct x86_vm *vm, struct x86_vcpu *src, u64 low, u64 high, u32 min, u64 icr,
 	       bool op64);
 int x86_pv_kick(struct x86_vm *vm, u32 apicid);	/* PV unhalt by APIC ID */

@@ -205,16 +205,6 @@ int x86_lapic_irr(struct x86_vcpu *v)
 	return v->lapic ? lapic_highest(v->lapic->irr) : -1;
 }
 
-bool x86_lapic_enabled(const struct x86_vcpu *v)
-{
-	return v->lapic && lapic_on(v->lapic);
-}
-
-bool x86_lapic_enabled_sw(const struct x86_vcpu *v)
-{
-	return v->lapic && lapic_accepts(v->lapic);
-}
-
 void x86_lapic_set_tpr(struct x86_vcpu *v, u8 cr8)
 {
 	v->lapic->tpr = (cr8 & 0xf) << 4;	/* SDM 10.8.6 */
@@ -316,11 +306,6 @@ void x86_lapic_after_exit(struct x86_vcpu *v)
 }
 
 /* --- INIT and SIPI (SDM 8.4) -------------------------------------------------------- */
-
-bool x86_lapic_init_pending(const struct x86_vcpu *v)
-{
-	return v->lapic && test_bit(LAPIC_INIT, &v->lapic->latched);
-}
 
 bool x86_lapic_wakeup(struct x86_vcpu *v)
 {

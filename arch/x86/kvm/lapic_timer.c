@@ -121,17 +121,6 @@ void x86_lapic_timer_divide(struct x86_lapic *l, u32 tdcr)
 
 /* --- TSC deadline ------------------------------------------------------------------- */
 
-static u64 tsc_to_ns(u64 ticks, u32 khz)
-{
-	u64 ms = ticks / khz;
-
-	/* Beyond a century: no need to be exact, but it must not wrap. */
-	if (ms > 100ull * 366 * 24 * 3600 * MSEC_PER_SEC)
-		return KTIME_MAX / 2;
-	/* Rounded up: a guest that is interrupted too early has to set its timer again. */
-	return ms * NSEC_PER_MSEC + (ticks % khz) * NSEC_PER_MSEC / khz + 1;
-}
-
 static void arm_deadline(struct x86_lapic *l)
 {
 	u64 deadline = l->tsc_deadline, now;
@@ -144,7 +133,7 @@ static void arm_deadline(struct x86_lapic *l)
 		fire(&l->timer, 1);
 	else
 		keel_timer_start(&l->timer,
-				 ktime_add_ns(ktime_get(), tsc_to_ns(deadline - now, v->tsc_khz)),
+				 ktime_add_ns(ktime_get(), keel_ticks_to_ns(deadline - now, v->tsc_khz * 1000ull)),
 				 0);
 }
 

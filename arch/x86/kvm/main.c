@@ -51,7 +51,7 @@ static const struct keel_stat_row vcpu_stats[] = {
 	VCPU_COUNT(irq_injections, "irq_injections"),
 	VCPU_COUNT(nmi_injections, "nmi_injections"),
 	VCPU_COUNT(req_event, "req_event"),
-	VCPU_COUNT(preemption_reported, "preemption_reported"),
+	KEEL_STAT_COUNT(struct x86_vcpu, core.stat.preemption_reported, "preemption_reported"),
 	VCPU_COUNT(pause_exits, "pause_exits"),
 };
 
@@ -154,6 +154,7 @@ static const struct keel_arch_ops x86_ops = {
 	.irq_set_atomic = x86_irq_set_atomic,
 	.irqchip_ready = x86_irqchip_ready,
 	.irq_can_ack = x86_irq_can_ack,
+	.steal_message = x86_steal_message,
 	.apf_can_notify = x86_apf_can_notify,
 	.apf_not_present = x86_apf_not_present,
 	.apf_can_complete = x86_apf_can_complete,

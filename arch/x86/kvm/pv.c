@@ -17,52 +17,19 @@ bool x86_pv_has(const struct x86_vcpu *v, unsigned int feature)
 
 /* --- steal time --- */
 
-/*
- * The flag lets other vCPUs of the guest leave a TLB flush here instead of sending an IPI to a vCPU
- * that does not run: it must be taken together with the flag, and acted on before the guest goes
- * on.
- */
-void x86_clear_preempted(struct x86_vcpu *v)
+static const struct keel_steal_layout steal_layout = {
+	.len = sizeof(struct kvm_steal_time),
+	.stolen = offsetof(struct kvm_steal_time, steal),
+	.version = offsetof(struct kvm_steal_time, version),
+	.preempted = offsetof(struct kvm_steal_time, preempted),
+	.mark = KVM_VCPU_PREEMPTED,
+};
+
+/* Other vCPUs leave a TLB flush there instead of sending an IPI to one that does not run. */
+void x86_steal_message(struct keel_vcpu *vcpu, u8 message)
 {
-	const unsigned int offset = offsetof(struct kvm_steal_time, preempted);
-	struct keel_gcache *area = &v->core.steal.area;
-	int tries = 16, r = 1;
-	u8 old, new = 0;
-
-	if (!v->steal_preempted)
-		return;
-	v->steal_preempted = false;
-	if (keel_gcache_read(&v->core, area, &old, offset, sizeof(old)))
-		return;
-	while (r == 1 && tries--)
-		r = keel_cmpxchg_guest(&v->core, area->gpa + offset, &old, &new, 1);
-	if (r)		/* a guest that keeps changing it, or no plain memory: to be safe, flush */
-		keel_gcache_write(&v->core, area, &new, offset, sizeof(new));
-	if (r || (old & KVM_VCPU_FLUSH_TLB))
-		x86_be(flush_guest)(v);
-}
-
-/**
- * x86_steal_put - the vCPU is put: if that is because it lost its CPU, the others may know
- * @v: the vCPU
- *
- * Interrupts are off and the run queue's lock is held when the scheduler is the caller.
- */
-void x86_steal_put(struct x86_vcpu *v)
-{
-	const u8 flag = KVM_VCPU_PREEMPTED;
-	struct keel_gcache *area = &v->core.steal.area;
-
-	if (v->steal_preempted || !v->core.in_run || !area->hva ||
-	    area->gen != READ_ONCE(v->core.vm->slots[0].gen) || current->mm != v->core.vm->mm)
-		return;
-	pagefault_disable();	/* a hint: not worth waiting for a page */
-	if (!keel_gcache_write(&v->core, area, &flag, offsetof(struct kvm_steal_time, preempted),
-			       sizeof(flag))) {
-		v->steal_preempted = true;
-		v->stat.preemption_reported++;
-	}
-	pagefault_enable();
+	if (message & KVM_VCPU_FLUSH_TLB)
+		x86_be(flush_guest)(to_x86(vcpu));
 }
 
 static int set_steal(struct x86_vcpu *v, u64 val)
@@ -70,13 +37,10 @@ static int set_steal(struct x86_vcpu *v, u64 val)
 	if (!sched_info_on() || (val & KVM_STEAL_RESERVED_MASK))
 		return 1;
 	v->steal_msr = val;
-	v->steal_preempted = false;
-	v->core.steal.on = false;
+	keel_steal_stop(&v->core);
 	if (!(val & KVM_MSR_ENABLED))
 		return 0;
-	return keel_steal_start(&v->core, val & KVM_STEAL_VALID_BITS, sizeof(struct kvm_steal_time),
-				offsetof(struct kvm_steal_time, steal),
-				offsetof(struct kvm_steal_time, version)) ? 1 : 0;
+	return keel_steal_start(&v->core, val & KVM_STEAL_VALID_BITS, &steal_layout) ? 1 : 0;
 }
 
 /* --- PV EOI --- */
@@ -224,8 +188,7 @@ void x86_pv_reset(struct x86_vcpu *v)
 	v->clock_active = false;
 	v->clock_stopped = false;
 	v->steal_msr = 0;
-	v->core.steal.on = false;
-	v->steal_preempted = false;
+	keel_steal_stop(&v->core);
 	v->pv_eoi_msr = 0;
 	v->pv_eoi_told = false;
 	v->pv_unhalted = false;
@@ -272,7 +235,7 @@ static int complete_hypercall(struct keel_vcpu *vcpu)
 /* Which pages the guest wants to share with its host is for user space to note. */
 static long map_gpa_range(struct x86_vcpu *v, u64 gpa, u64 npages, u64 attrs, bool op64)
 {
-	struct kvm_run *run = v->core.run;
+	const u64 args[] = { gpa, npages, attrs };
 	u64 gfn = gpa >> PAGE_SHIFT;
 
 	if (!(READ_ONCE(x86_vm_of(v)->hypercall_exits) & BIT(KVM_HC_MAP_GPA_RANGE)) ||
@@ -280,20 +243,9 @@ static long map_gpa_range(struct x86_vcpu *v, u64 gpa, u64 npages, u64 attrs, bo
 		return -KVM_ENOSYS;
 	if (!PAGE_ALIGNED(gpa) || !npages || gfn + npages <= gfn)
 		return -KVM_EINVAL;
-	memset(&run->hypercall, 0, sizeof(run->hypercall));
-	run->exit_reason = KVM_EXIT_HYPERCALL;
-	run->hypercall.nr = KVM_HC_MAP_GPA_RANGE;
-	run->hypercall.args[0] = gpa;
-	run->hypercall.args[1] = npages;
-	run->hypercall.args[2] = attrs;
-#ifdef KVM_EXIT_HYPERCALL_LONG_MODE
-	if (op64)
-		run->hypercall.flags = KVM_EXIT_HYPERCALL_LONG_MODE;
-#else
-	run->hypercall.longmode = op64;
-#endif
 	v->core.complete = complete_hypercall;
-	return 0;
+	return keel_hypercall_exit(&v->core, KVM_HC_MAP_GPA_RANGE, op64 /* _LONG_MODE */,
+				   ARRAY_SIZE(args), args);
 }
 
 /**

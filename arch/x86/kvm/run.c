@@ -75,8 +75,6 @@ int x86_requests(struct keel_vcpu *vcpu, unsigned long pending)
 	}
 	if (TAKE(X86_REQ_TLB_FLUSH_GUEST))
 		x86_be(flush_guest)(v);
-	if (TAKE(X86_REQ_RUNS))
-		x86_clear_preempted(v);
 	if (TAKE(X86_REQ_INTERCEPTS))
 		x86_be(changed)(v);
 	if (TAKE(X86_REQ_NMI))

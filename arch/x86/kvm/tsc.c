@@ -40,18 +40,12 @@ u32 x86_tsc_khz_now(const struct x86_vcpu *v)
 }
 
 /*
- * What a TSC of @khz counts between two host times, modulo 2^64 as a TSC does. Nothing when they
- * are the wrong way round, which a change of the host's clock source may cause.
+ * What a TSC of @khz counts between two host times. Nothing when they are the wrong way round, which
+ * a change of the host's clock source may cause.
  */
 static u64 ticks_between(u64 then, u64 now, u32 khz)
 {
-	u64 ms;
-	u32 ns;
-
-	if ((s64)(now - then) <= 0)
-		return 0;
-	ms = div_u64_rem(now - then, NSEC_PER_MSEC, &ns);
-	return ms * khz + div_u64((u64)ns * khz, NSEC_PER_MSEC);
+	return (s64)(now - then) <= 0 ? 0 : keel_ns_to_ticks(now - then, khz * 1000ull);
 }
 
 void x86_tsc_tell_backend(struct x86_vcpu *v)

@@ -53,12 +53,7 @@ void x86_vcpu_created(struct keel_vcpu *vcpu)
 	struct x86_vcpu *v = to_x86(vcpu);
 
 	x86_lapic_created(v);
-	if (mutex_lock_killable(&vcpu->mutex))
-		return;		/* the task dies, and the VM with it */
-	keel_vcpu_load(vcpu);
 	x86_clock_vcpu_created(v);
-	keel_vcpu_put(vcpu);
-	mutex_unlock(&vcpu->mutex);
 }
 
 void x86_vcpu_destroy(struct keel_vcpu *vcpu)
@@ -145,8 +140,6 @@ void x86_vcpu_load(struct keel_vcpu *vcpu, int cpu)
 
 	x86_be(vcpu_load)(v, cpu);
 	x86_clock_load(v, cpu, migrated);
-	if (v->steal_preempted)
-		keel_request(vcpu, X86_REQ_RUNS);
 	if (migrated && v->lapic)
 		x86_lapic_migrate(v);
 }
@@ -155,8 +148,6 @@ void x86_vcpu_put(struct keel_vcpu *vcpu)
 {
 	struct x86_vcpu *v = to_x86(vcpu);
 
-	if (v->steal_msr & KVM_MSR_ENABLED)
-		x86_steal_put(v);
 	x86_clock_put(v);
 	x86_be(vcpu_put)(v);
 }

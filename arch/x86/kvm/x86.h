@@ -65,7 +65,6 @@ enum {
 	X86_REQ_TRIPLE_FAULT,
 	X86_REQ_CLOCK,			/* write this vCPU's kvmclock page again */
 	X86_REQ_MASTER_CLOCK,		/* the VM's clock pair must be taken anew */
-	X86_REQ_RUNS,			/* not preempted any more: the guest was told that it was */
 	X86_REQ_EOI_EXIT,		/* split irqchip: KVM_EXIT_IOAPIC_EOI */
 	X86_REQ_TLB_FLUSH_GUEST,	/* guest asked: its own translations only */
 	X86_REQ_STEP,			/* a single-step trap waits for posted writes */
@@ -95,7 +94,6 @@ struct x86_vm {
 	struct mutex apic_map_lock;
 	atomic_t apic_map_dirty;
 	u32 apic_bus_cycle_ns;
-	bool apic_access_used;
 
 	u64 tss_addr, identity_map_addr;
 	u32 disabled_exits;		/* KVM_X86_DISABLE_EXITS_* */
@@ -129,10 +127,6 @@ struct x86_vm {
 		u64 wall_gpa;
 		struct delayed_work sync;
 	} clock;
-
-	struct {
-		u64 pages[3];		/* mapped in the second stage: 4K, 2M, 1G (statistics) */
-	} x86_stat;
 };
 
 /* An exception on its way to the guest. */
@@ -197,7 +191,6 @@ struct x86_vcpu {
 	unsigned long regs[X86_NR_GPRS];
 	unsigned long rip, rflags;	/* use the accessors below: guest debug owns TF, RF */
 	bool events_dirty;		/* x86_prepare() must look: same as X86_REQ_EVENT, no atomics */
-	u32 hflags;
 	unsigned long cr2, cr8;		/* cr8 without an in-kernel LAPIC */
 	u64 efer, apic_base;
 	u64 xcr0, xss;
@@ -213,7 +206,6 @@ struct x86_vcpu {
 	u8 nmi_pending;			/* 0..2 */
 	bool nmi_injected;
 	int user_irq;			/* KVM_INTERRUPT without an in-kernel LAPIC, or -1 */
-	bool triple_fault;
 
 	/* debug.c */
 	unsigned long db[4], dr6, dr7;
@@ -250,7 +242,6 @@ struct x86_vcpu {
 
 	/* pv.c, apf.c */
 	u64 steal_msr;
-	bool steal_preempted;		/* the guest was told so */
 	bool pv_eoi_told;		/* the guest may clear a bit instead of writing EOI */
 	bool pv_unhalted;		/* KVM_HC_KICK_CPU */
 	bool apf_pageready;		/* told, not acknowledged */
@@ -279,7 +270,7 @@ struct x86_vcpu {
 
 	struct x86_vcpu_stat {
 		u64 tlb_flush, irq_window_exits, nmi_window_exits, nmi_injections,
-		    irq_injections, insn_emulation, insn_emulation_fail, hypercalls, preemption_reported,
+		    irq_injections, insn_emulation, insn_emulation_fail, hypercalls,
 		    cpuid_exits, msr_exits, cr_exits, dr_exits, pause_exits, invlpg, req_event;
 	} stat;
 };
@@ -359,7 +350,6 @@ void x86_requeue_exception(struct x86_vcpu *v, u8 vector, bool has_error, u32 er
 void x86_requeue_irq(struct x86_vcpu *v, u8 vector, bool soft);
 void x86_clear_injected(struct x86_vcpu *v);
 void x86_queue_nmi(struct x86_vcpu *v);
-static inline void x86_event(struct x86_vcpu *v) { keel_request(&v->core, X86_REQ_EVENT); }
 /** x86_gp - inject #GP(0); returns 1 so that exit handlers can end with it. */
 int x86_gp(struct x86_vcpu *v);
 int x86_ud(struct x86_vcpu *v);
@@ -542,8 +532,7 @@ extern u32 x86_max_tsc_khz;
 int x86_hypercall(struct x86_vcpu *v);			/* 1: done, RIP is the caller's; 0: to user space */
 int x86_set_pv_msr(struct x86_vcpu *v, u32 index, u64 val, bool host);
 int x86_get_pv_msr(struct x86_vcpu *v, u32 index, u64 *val, bool host);
-void x86_clear_preempted(struct x86_vcpu *v);		/* X86_REQ_RUNS */
-void x86_steal_put(struct x86_vcpu *v);			/* scheduled out: say preempted */
+void x86_steal_message(struct keel_vcpu *vcpu, u8 message);
 void x86_pv_reset(struct x86_vcpu *v);
 bool x86_pv_eoi_enabled(const struct x86_vcpu *v);
 /* The guest's PV EOI word: set before entry when the EOI may be skipped; test-and-clear later. */
