@@ -222,7 +222,8 @@ int keel_hypercall_exit(struct keel_vcpu *vcpu, u64 nr, u64 flags, unsigned int 
 	memset(&run->hypercall, 0, sizeof(run->hypercall));
 	run->exit_reason = KVM_EXIT_HYPERCALL;
 	run->hypercall.nr = nr;
-	memcpy(run->hypercall.args, args, n * sizeof(*args));
+	if (n)
+		memcpy(run->hypercall.args, args, n * sizeof(*args));
 	keel_hypercall_flags(run, flags);
 	return 0;
 }

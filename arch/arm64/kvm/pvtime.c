@@ -25,14 +25,20 @@ u64 arm_pvtime_features(struct arm_vcpu *v, u32 fn)
 	}
 }
 
+static const struct keel_steal_layout layout = {
+	.len = sizeof(struct pvclock_vcpu_stolen_time),
+	.stolen = offsetof(struct pvclock_vcpu_stolen_time, stolen_time),
+	.version = -1,
+	.preempted = -1,
+};
+
 u64 arm_pvtime_st(struct arm_vcpu *v)
 {
 	const struct pvclock_vcpu_stolen_time fresh = {};	/* revision 0, attributes 0 */
 	u64 ipa = v->pvtime.ipa;
 
-	if (ipa == ARM_PVTIME_NONE || keel_write_guest(&v->core, ipa, &fresh, sizeof(fresh)) ||
-	    keel_steal_start(&v->core, ipa, sizeof(fresh),
-			     offsetof(struct pvclock_vcpu_stolen_time, stolen_time), -1))
+	if (ipa == ARM_PVTIME_NONE || keel_steal_start(&v->core, ipa, &layout) ||
+	    keel_gcache_write(&v->core, &v->core.steal.area, &fresh, 0, sizeof(fresh)))
 		return SMCCC_RET_NOT_SUPPORTED;
 	return ipa;
 }

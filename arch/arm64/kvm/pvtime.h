@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Stolen time as a guest asks for it (DEN0057); steal.h has the rest. */
+/* Stolen time (DEN0057): how long a vCPU could not run although it wanted to. */
 #ifndef KEEL_ARM_PVTIME_H
 #define KEEL_ARM_PVTIME_H
 
@@ -11,8 +11,8 @@ struct keel_vcpu;
 #define ARM_PVTIME_NONE	(~0ull)
 
 /**
- * struct arm_pvtime - where a vCPU's structure is
- * @ipa: as user space has said, or ARM_PVTIME_NONE
+ * struct arm_pvtime - stolen time of a vCPU; steal.h has the rest
+ * @ipa: of its structure, or ARM_PVTIME_NONE
  */
 struct arm_pvtime {
 	u64 ipa;

@@ -176,16 +176,6 @@ static unsigned int action_of(const struct arm_vm *vm, u32 fn)
 	return action ? xa_to_value(action) : KVM_SMCCC_FILTER_HANDLE;
 }
 
-static int to_user(struct arm_vcpu *v, u32 fn, bool smc)
-{
-	struct kvm_run *run = v->core.run;
-
-	memset(&run->hypercall, 0, sizeof(run->hypercall));
-	run->exit_reason = KVM_EXIT_HYPERCALL;
-	run->hypercall.nr = fn;
-	run->hypercall.flags = smc ? KVM_HYPERCALL_EXIT_SMC : 0;
-	return 0;
-}
 #endif
 
 int arm_smccc_call(struct arm_vcpu *v, bool smc)
@@ -198,7 +188,7 @@ int arm_smccc_call(struct arm_vcpu *v, bool smc)
 #ifdef KVM_ARM_VM_SMCCC_CTRL
 	switch (action_of(arm_vm_of(v), fn)) {
 	case KVM_SMCCC_FILTER_FWD_TO_USER:
-		return to_user(v, fn, smc);
+		return keel_hypercall_exit(&v->core, fn, smc ? KVM_HYPERCALL_EXIT_SMC : 0, 0, NULL);
 	case KVM_SMCCC_FILTER_DENY:
 		goto out;
 	}

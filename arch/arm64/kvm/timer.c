@@ -49,17 +49,11 @@ u64 arm_timer_count(struct arm_vcpu *v, enum arm_timer_nr nr)
 /* When the guest's counter reaches @count, in the host's time. */
 static ktime_t expiry_of(struct arm_vcpu *v, enum arm_timer_nr nr, u64 count)
 {
-	u64 now = arm_timer_count(v, nr), rate = arm_host_timers.rate, ticks, sec;
+	u64 now = arm_timer_count(v, nr);
 
 	if (now >= count)
 		return ktime_get();
-	ticks = count - now;
-	sec = ticks / rate;
-	if (sec > KTIME_SEC_MAX / 2)
-		return KTIME_MAX / 2;
-	/* Rounded up: who is woken too early has to sleep again. */
-	return ktime_add_ns(ktime_get(),
-			    sec * NSEC_PER_SEC + (ticks % rate) * NSEC_PER_SEC / rate + 1);
+	return ktime_add_ns(ktime_get(), keel_ticks_to_ns(count - now, arm_host_timers.rate));
 }
 
 static bool wants_to_fire(u32 ctl)
