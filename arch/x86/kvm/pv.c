@@ -244,8 +244,8 @@ static long map_gpa_range(struct x86_vcpu *v, u64 gpa, u64 npages, u64 attrs, bo
 	if (!PAGE_ALIGNED(gpa) || !npages || gfn + npages <= gfn)
 		return -KVM_EINVAL;
 	v->core.complete = complete_hypercall;
-	return keel_hypercall_exit(&v->core, KVM_HC_MAP_GPA_RANGE, op64 /* _LONG_MODE */,
-				   ARRAY_SIZE(args), args);
+	/* Bit 0 is KVM_EXIT_HYPERCALL_LONG_MODE, which older headers lack. */
+	return keel_hypercall_exit(&v->core, KVM_HC_MAP_GPA_RANGE, op64, ARRAY_SIZE(args), args);
 }
 
 /**
