@@ -29,6 +29,22 @@ int keel_read_guest_atomic(struct keel_vcpu *vcpu, u64 gpa, void *data, unsigned
  * -EOPNOTSUPP size not supported by this host, -EINTR killed.
  */
 int keel_cmpxchg_guest(struct keel_vcpu *vcpu, u64 gpa, void *old, const void *new, int len);
+/**
+ * keel_entry_read - read an entry of the guest's own tables, in one access
+ * @vcpu: whose tables; its thread calls, with vm->srcu held
+ * @gpa: of the entry, aligned to @len
+ * @len: its bytes, 4 or 8
+ * @val: what it holds
+ * @hva: where it is for the host, as long as the slots stay
+ *
+ * Return: 0, or -EFAULT: no RAM there.
+ */
+int keel_entry_read(struct keel_vcpu *vcpu, u64 gpa, int len, u64 *val, unsigned long *hva);
+/**
+ * keel_entry_mark - set bits in such an entry as the CPU would, if it still holds @old
+ * Return: 0 set, or all were; else as keel_cmpxchg_guest().
+ */
+int keel_entry_mark(struct keel_vcpu *vcpu, u64 gpa, int len, u64 old, u64 marks);
 /** keel_gpa_is_ram - is there a slot behind @gpa? vm->srcu is taken. */
 bool keel_gpa_is_ram(struct keel_vcpu *vcpu, u64 gpa);
 /** keel_gpa_hva - host address of @gpa or 0; *writable may be NULL. vm->srcu held by the caller. */

@@ -183,6 +183,33 @@ out:
 	return ret;
 }
 
+int keel_entry_read(struct keel_vcpu *vcpu, u64 gpa, int len, u64 *val, unsigned long *hva)
+{
+	u32 narrow;
+	int r;
+
+	*hva = keel_gpa_hva(vcpu, gpa, NULL);
+	if (!*hva)
+		return -EFAULT;
+	if (len == 8)
+		return get_user(*val, (u64 __user *)*hva);
+	r = get_user(narrow, (u32 __user *)*hva);
+	*val = narrow;
+	return r;
+}
+
+int keel_entry_mark(struct keel_vcpu *vcpu, u64 gpa, int len, u64 old, u64 marks)
+{
+	u64 new = old | marks;
+	u32 old32 = old, new32 = new;
+
+	if (old == new)
+		return 0;
+	if (len == 8)
+		return keel_cmpxchg_guest(vcpu, gpa, &old, &new, 8);
+	return keel_cmpxchg_guest(vcpu, gpa, &old32, &new32, 4);
+}
+
 bool keel_gpa_is_ram(struct keel_vcpu *vcpu, u64 gpa)
 {
 	int idx = srcu_read_lock(&vcpu->vm->srcu);

@@ -79,35 +79,6 @@ static u64 table_reserved(const struct walk *w, int level, u64 pte)
 	return pte & bad;
 }
 
-/* Aligned, so one access. */
-static int read_pte(struct x86_vcpu *v, const struct walk *w, u64 gpa, unsigned long *hva, u64 *pte)
-{
-	u32 narrow;
-	int r;
-
-	*hva = keel_gpa_hva(&v->core, gpa, NULL);
-	if (!*hva)
-		return -EFAULT;
-	if (w->wide)
-		return get_user(*pte, (u64 __user *)*hva);
-	r = get_user(narrow, (u32 __user *)*hva);
-	*pte = narrow;
-	return r;
-}
-
-/* Sets accessed and dirty bits as the CPU would. 0, 1: the entry has changed meanwhile, or -EFAULT. */
-static int mark_pte(struct x86_vcpu *v, const struct walk *w, u64 gpa, u64 old, u64 bits)
-{
-	u64 new = old | bits;
-	u32 old32 = old, new32 = new;
-
-	if (old == new)
-		return 0;
-	if (w->wide)
-		return keel_cmpxchg_guest(&v->core, gpa, &old, &new, 8);
-	return keel_cmpxchg_guest(&v->core, gpa, &old32, &new32, 4);
-}
-
 /* Protection keys: data accesses to user-mode addresses (SDM 4.6.2). */
 static bool pkey_denies(struct x86_vcpu *v, const struct walk *w, u64 pte, u32 access)
 {
@@ -280,7 +251,7 @@ static u64 walk(struct x86_vcpu *v, const struct x86_mode *m, const struct walk_
 {
 	struct x86_walk *n = walk_slot(v, gva, access);
 	u64 pte, table, pte_gpa, rights, base, marks;
-	int level, index_bits, shift, tries = 8;
+	int level, index_bits, bytes, shift, tries = 8;
 	unsigned long hva;
 	struct walk w;
 	u32 err;
@@ -292,6 +263,7 @@ static u64 walk(struct x86_vcpu *v, const struct x86_mode *m, const struct walk_
 	if (access & X86_WALK_IMPLICIT)
 		access &= ~X86_WALK_USER;
 	index_bits = w.wide ? 9 : 10;
+	bytes = w.wide ? 8 : 4;
 again:
 	err = access & (ERR_W | ERR_U);
 	if ((access & X86_WALK_FETCH) && ((w.nx && w.wide) || (w.cr4 & X86_CR4_SMEP)))
@@ -303,10 +275,10 @@ again:
 		bool leaf;
 
 		shift = 12 + index_bits * (level - 1);
-		pte_gpa = table + ((gva >> shift) & ((1u << index_bits) - 1)) * (w.wide ? 8 : 4);
+		pte_gpa = table + ((gva >> shift) & ((1u << index_bits) - 1)) * bytes;
 		if (w.wide && !w.lma && level == 3)
 			pte_gpa = table + ((gva >> 30) & 3) * 8;
-		if (read_pte(v, &w, pte_gpa, &hva, &pte))
+		if (keel_entry_read(&v->core, pte_gpa, bytes, &pte, &hva))
 			goto fault;	/* tables outside of RAM: what the bus gives is not present */
 		if (!(pte & PTE_P))
 			goto fault;
@@ -324,7 +296,7 @@ again:
 		if (leaf)
 			break;
 		marks = w.wide && !w.lma && level == 3 ? 0 : PTE_A;
-		if (mark_pte(v, &w, pte_gpa, pte, marks) == 1 && --tries)
+		if (keel_entry_mark(&v->core, pte_gpa, bytes, pte, marks) == 1 && --tries)
 			goto again;
 		n->pte[n->nr].hva = hva;
 		n->pte[n->nr++].val = pte | marks;
@@ -339,7 +311,7 @@ again:
 	if (!allowed(v, &w, rights, access))
 		goto fault;
 	marks = PTE_A | (access & X86_WALK_WRITE ? PTE_D : 0);
-	if (mark_pte(v, &w, pte_gpa, pte, marks) == 1 && --tries)
+	if (keel_entry_mark(&v->core, pte_gpa, bytes, pte, marks) == 1 && --tries)
 		goto again;
 	n->pte[n->nr].hva = hva;
 	n->pte[n->nr++].val = pte | marks;
