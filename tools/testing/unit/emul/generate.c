@@ -478,7 +478,7 @@ void generate(struct instance *in, const struct template *t, bool compat,
 	in->flags = (rnd() & (ARITH | DF)) | 0x202;
 	choose_size(in, &opsize, &rex);
 	choose_operands(in, &mem, !compat);
-	lock = t->form & T_LOCK ? one_in(3) : !(t->form & T_VEX) && one_in(50);
+	lock = t->form & T_LOCK ? one_in(3) : !(t->form & (T_VEX | T_NO_F0)) && one_in(50);
 	prepare(in);
 	for (i = 0; i < 16 && compat; i++)
 		in->gpr[i] = (u32)in->gpr[i];

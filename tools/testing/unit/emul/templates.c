@@ -411,7 +411,8 @@ static void add_far(void)
 	  .special = S_SELECTOR);
 	T(.name = "verr", .map = 1, .opcode = 0x00, .ext = EXT(4), .form = T_MODRM,
 	  .special = S_SELECTOR);
-	T(.name = "verw", .map = 1, .opcode = 0x00, .ext = EXT(5), .form = T_MODRM,
+	/* VERW also clears buffers by microcode, which on some processors does not look at LOCK. */
+	T(.name = "verw", .map = 1, .opcode = 0x00, .ext = EXT(5), .form = T_MODRM | T_NO_F0,
 	  .special = S_SELECTOR);
 }
 

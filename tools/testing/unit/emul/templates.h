@@ -22,6 +22,7 @@
 #define T_PP		(1u << 13)	/* the mandatory prefix must be the last one */
 #define T_REP		(1u << 14)
 #define T_CL		(1u << 15)	/* count in CL */
+#define T_NO_F0		(1u << 19)	/* processors differ on LOCK before it */
 
 #define T_ONLY32	(1u << 16)
 #define T_ONLY64	(1u << 17)
