@@ -3,6 +3,7 @@
 #include <uapi/linux/kvm_para.h>
 #include <asm/fpu/api.h>
 #include "cpuid.h"
+#include "ioctl.h"
 #include "irqchip.h"
 #include "x86.h"
 
@@ -93,12 +94,32 @@ static int enforce_pv_cpuid(struct keel_vcpu *vcpu, const struct kvm_enable_cap 
 	return 0;
 }
 
+/* --- attributes of /dev/kvm ------------------------------------------------------------------------- */
+
+/* What a VMM must ask the host kernel for before a guest may use it (AMX): nothing that Keel has is of that kind. */
+long x86_dev_has_attr(void *data)
+{
+	const struct kvm_device_attr *attr = data;
+
+	if (attr->flags)
+		return -EINVAL;
+	return attr->group || attr->attr != KVM_X86_XCOMP_GUEST_SUPP ? -ENXIO : 0;
+}
+
+long x86_dev_get_attr(void *data)
+{
+	const struct kvm_device_attr *attr = data;
+
+	return x86_dev_has_attr(data) ?: put_user(x86_supported_xcr0, (u64 __user *)u64_to_user_ptr(attr->addr));
+}
+
 /* --- the table -------------------------------------------------------------------------------------- */
 
 const struct keel_cap x86_caps[] = {
 	{ KVM_CAP_IRQCHIP, 1 },
 	{ KVM_CAP_HLT, 1 },
 	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
+	{ KVM_CAP_SYS_ATTRIBUTES, 1 },
 	{ KVM_CAP_SET_TSS_ADDR, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_EXT_EMUL_CPUID, 1 },

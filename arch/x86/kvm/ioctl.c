@@ -18,6 +18,8 @@ static const struct keel_ioctl dev_rows[] = {
 	{ KVM_GET_MSR_FEATURE_INDEX_LIST, INDEX_LIST, .dev = x86_get_feature_msr_list },
 	{ KVM_GET_MSRS, MSR_LIST, .dev = x86_get_feature_msrs },
 	{ KVM_X86_GET_MCE_CAP_SUPPORTED, .dev = x86_get_mce_cap },
+	{ KVM_GET_DEVICE_ATTR, .dev = x86_dev_get_attr },
+	{ KVM_HAS_DEVICE_ATTR, .dev = x86_dev_has_attr },
 };
 
 static const struct keel_ioctl vm_rows[] = {

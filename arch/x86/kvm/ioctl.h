@@ -26,6 +26,8 @@ keel_vm_ioctl_fn x86_set_msr_filter;
 /* vm.c, vcpu.c */
 keel_vm_ioctl_fn x86_set_tss_addr, x86_set_identity_map, x86_set_boot_cpu;
 keel_vm_ioctl_fn x86_set_nr_mmu_pages;
+/* caps.c */
+keel_dev_ioctl_fn x86_dev_get_attr, x86_dev_has_attr;
 keel_vcpu_ioctl_fn x86_interrupt, x86_nmi;
 /* irqchip.c */
 keel_vm_ioctl_fn x86_create_irqchip, x86_get_irqchip, x86_set_irqchip;
