@@ -148,12 +148,13 @@ TEST(flush)
 	s64 before = vm_stat(vm, "remote_tlb_flush");
 	char text[40];
 	u64 end = 0, i;
+	bool traced;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		test_skip("one CPU");
 	vm_add_slot(vm, 1, 0, SLOT_GPA, PAGE, mem);
 	on_cpu(pthread_self(), 0);
-	trace_start(events, ARRAY_SIZE(events));
+	traced = trace_start(events, ARRAY_SIZE(events));
 	vcpu_start(vcpu);
 	on_cpu(vcpu->thread, 1);
 	for (i = 0; vm_stat(vm, "remote_tlb_flush") == before && more(&end, i, 100000); i++)
@@ -163,7 +164,8 @@ TEST(flush)
 	ASSERT(vm_stat(vm, "remote_tlb_flush") > before);
 	ASSERT(vm_stat(vm, "remote_tlb_flush_requests") >= vm_stat(vm, "remote_tlb_flush"));
 	snprintf(text, sizeof(text), "range: %#016lx -- ", (u64)mem);
-	ASSERT(trace_count(text) > 0);
+	if (traced)
+		ASSERT(trace_count(text) > 0);
 	trace_stop();
 }
 

@@ -5,8 +5,8 @@
 
 #include "test.h"
 
-/* Empties the buffer and switches on events of the kvm system; skips the test where there is no tracing. */
-void trace_start(const char *const *events, unsigned int n);
+/* Empties the buffer and switches on events of the kvm system. False: the module's cannot be seen in this host. */
+bool trace_start(const char *const *events, unsigned int n);
 /* Lines of the buffer with this text, such as an event's name. */
 u64 trace_count(const char *text);
 void trace_stop(void);
